@@ -1,0 +1,65 @@
+/* attrib: which process accepted this connection? One look never blocks; there is no loop here. */
+#ifndef WHICHWORKER_ATTRIB_H
+#define WHICHWORKER_ATTRIB_H
+
+#include <whichworker/addr.h>
+#include <whichworker/err.h>
+#include <whichworker/worker.h>
+
+/*
+ * An upstream connection as seen from our end, once it is connected. Zero `state` to begin with: it
+ * is attrib's own memory of earlier looks at the same connection.
+ */
+struct ww_flow {
+    int fd;               /* ours; needed only for a Unix socket's inode, on the first look */
+    struct ww_addr local; /* our end of a TCP connection */
+    struct ww_addr peer;  /* the worker's end */
+    int64_t opened_us;    /* ww_clock_mono_us when the connect began */
+    struct {
+        uint64_t our_inode;  /* Unix: of our socket */
+        uint64_t inode;      /* of the accepted socket, once there is one; 0 before */
+        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0 before */
+    } state;
+};
+
+/* What a look found. */
+enum ww_owner {
+    WW_OWNER_QUEUED,    /* nobody has accepted yet: look again */
+    WW_OWNER_UNSETTLED, /* accepted, by a process that may still hand it over: look again */
+    WW_OWNER_KNOWN,     /* final */
+    WW_OWNER_AMBIGUOUS, /* several processes hold it. It may settle: look again, or give up */
+    WW_OWNER_UNKNOWN    /* final: it cannot be known (ww_attrib_why) */
+};
+
+/* Why the last look said UNKNOWN, UNSETTLED or AMBIGUOUS; also doctor's vocabulary. */
+enum ww_obstacle {
+    WW_OBSTACLE_NONE,
+    WW_OBSTACLE_CLOSED,     /* the socket was gone before we could look */
+    WW_OBSTACLE_UNREADABLE, /* its holder's /proc/PID/fd may not be read */
+    WW_OBSTACLE_NO_HOLDER,  /* no visible process holds it: another PID namespace or host */
+    WW_OBSTACLE_SHARED,     /* several processes hold it */
+    WW_OBSTACLE_HANDOVER,   /* the owner may pass connections on to its children */
+    WW_OBSTACLE_ROUTER,     /* the owner is a router that stands before the workers */
+    WW_OBSTACLE_NETLINK,    /* the kernel refused or lost the query */
+    WW_OBSTACLES
+};
+
+struct ww_attrib;
+
+/* For one upstream address. proc_root is "/proc", or a directory made to look like it (tests). */
+struct ww_attrib *ww_attrib_new(const struct ww_addr *upstream, const char *proc_root,
+                                struct ww_err *err);
+void ww_attrib_free(struct ww_attrib *a); /* NULL is fine */
+
+/* Looks once. Writes *out_worker only with KNOWN; slot and ended_us stay 0 there. */
+WW_MUST enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
+                                     struct ww_worker *out_worker);
+
+/* Of the last look. */
+enum ww_obstacle ww_attrib_why(const struct ww_attrib *a);
+
+/* A sentence for the obstacle, and what the user can do about it. Static. */
+const char *ww_obstacle_sentence(enum ww_obstacle o);
+const char *ww_obstacle_remedy(enum ww_obstacle o);
+
+#endif

@@ -1,0 +1,192 @@
+/* judge: exchanges in, findings out; pure: the same trace gives the same findings. */
+#ifndef WHICHWORKER_JUDGE_H
+#define WHICHWORKER_JUDGE_H
+
+#include <whichworker/err.h>
+#include <whichworker/exchange.h>
+
+/* The session guarantees (Terry et al., PDIS 1994) and two more forms of the same harm. */
+enum ww_guarantee {
+    WW_READ_YOUR_WRITES,
+    WW_MONOTONIC_READS,
+    WW_SESSION_RESET,
+    WW_STATUS_FLIP,
+    WW_GUARANTEES
+};
+
+enum ww_grade { WW_POSSIBLE, WW_LIKELY, WW_CONFIRMED, WW_PROVEN, WW_GRADES };
+
+enum ww_cause {
+    WW_CAUSE_UNKNOWN,
+    WW_CAUSE_PER_WORKER_SECRET,
+    WW_CAUSE_WORKER_MEMORY,
+    WW_CAUSE_WORKER_RESTARTED,
+    WW_CAUSE_STALE_CACHE,
+    WW_CAUSES
+};
+
+enum ww_key_kind { WW_KEY_COOKIE, WW_KEY_AUTHORIZATION, WW_KEY_CLIENT };
+
+/* What is the least that fails. NONE: nothing does. SPLIT: a split is enough. */
+enum ww_fail_on {
+    WW_FAIL_ON_NONE,
+    WW_FAIL_ON_PROVEN,
+    WW_FAIL_ON_CONFIRMED,
+    WW_FAIL_ON_LIKELY,
+    WW_FAIL_ON_POSSIBLE,
+    WW_FAIL_ON_SPLIT
+};
+
+enum ww_verdict_value { WW_PASS, WW_FAIL, WW_INCONCLUSIVE };
+
+#define WW_NO_WORKER SIZE_MAX
+
+/* Everything below is owned by the judge and borrowed by its readers; slices too. Indices point
+ * into the arrays of struct ww_verdict. */
+
+struct ww_verdict_worker {
+    struct ww_worker worker;
+    uint64_t exchanges;
+    double queue_wait_p50_ms; /* connected to accepted; 0 without exchanges */
+    double queue_wait_p99_ms;
+};
+
+struct ww_verdict_session {
+    char id[16]; /* "s1", "s2", … in order of their first exchange */
+    enum ww_key_kind kind;
+    ww_str key_name;  /* the cookie's name; "Authorization"; "client" */
+    ww_str key_value; /* as recorded: masked if a secret */
+    size_t *step;     /* its exchanges in order of time: indices into steps */
+    size_t steps;
+    size_t *worker; /* which workers, in order of first use */
+    size_t workers;
+    uint64_t splits;
+    bool weak; /* many people could stand behind this key: never more than `possible` */
+};
+
+/* An exchange as the judge keeps it. */
+struct ww_step {
+    uint64_t exchange;
+    size_t session;
+    size_t worker; /* or WW_NO_WORKER */
+    enum ww_source by;
+    ww_str method;
+    ww_str target;
+    unsigned status;
+    enum ww_end end;
+    int64_t started_us;
+    int64_t ended_us;
+    bool split; /* another worker than the session's exchange just before, which had ended */
+};
+
+struct ww_split {
+    size_t session;
+    size_t from; /* steps */
+    size_t to;
+};
+
+struct ww_evidence {
+    size_t step;
+    const char *role; /* "write", "read-kept", "read-lost", "accepted", "refused", "issued" … */
+    ww_str value;     /* what was there or missing, in a few words; may be absent */
+};
+
+/* How often the state was kept or lost, when the worker had changed and when not. */
+struct ww_table {
+    uint64_t changed_kept;
+    uint64_t changed_lost;
+    uint64_t same_kept;
+    uint64_t same_lost;
+};
+
+/* One fault; the same fault seen again is counted here, not repeated. */
+struct ww_finding {
+    char id[16]; /* "f1", "f2", … worst first */
+    enum ww_guarantee guarantee;
+    enum ww_grade grade;
+    enum ww_cause cause;
+    size_t session; /* of the witness */
+    ww_str method;
+    ww_str resource; /* path of the read or of the refused request that showed it, without query */
+    size_t *worker;  /* of the witness, in order of appearance */
+    size_t workers;
+    ww_str message; /* one sentence that can be pasted into a bug report */
+    ww_str fix;
+    struct ww_table table;
+    ww_str *masked; /* what was not compared: "/items/0/at: differs within one worker" */
+    size_t maskeds;
+    struct ww_evidence *evidence; /* the smallest witness, in order of time */
+    size_t evidences;
+    uint64_t occurrences;
+};
+
+struct ww_verdict {
+    struct ww_run run;
+    struct ww_step *step; /* all exchanges, in order of time */
+    size_t steps;
+    struct ww_verdict_worker *worker; /* those that served at least one exchange, by slot, then start */
+    size_t workers;
+    struct ww_verdict_session *session;
+    size_t sessions;
+    struct ww_split *split;
+    size_t splits;
+    struct ww_finding *finding;
+    size_t findings;
+    uint64_t by[WW_SOURCES]; /* exchanges by source */
+    double coverage;         /* attributed share of those that reached an upstream; 1 if none did */
+    enum ww_verdict_value value;
+    ww_str why;
+    enum ww_verdict_value guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
+};
+
+struct ww_judge_config {
+    enum ww_fail_on fail_on;
+    double min_attributed; /* 0 to 1: coverage below it is inconclusive */
+};
+
+struct ww_judge;
+
+struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg);
+void ww_judge_free(struct ww_judge *j); /* NULL is fine; takes the verdict with it */
+
+/* Feed the run, all workers and payloads, then the exchanges in order of started_us. Each is borrowed
+ * until the call returns. */
+void ww_judge_run(struct ww_judge *j, const struct ww_run *run);
+void ww_judge_worker(struct ww_judge *j, const struct ww_worker *w);
+void ww_judge_payload(struct ww_judge *j, const struct ww_payload *p);
+void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x);
+
+/* Judges. Once; nothing may be fed afterwards. Borrowed until ww_judge_free. */
+const struct ww_verdict *ww_judge_finish(struct ww_judge *j);
+
+/* Tokens as they stand in reports, and the other way round (false if there is none). */
+const char *ww_guarantee_token(enum ww_guarantee g);
+const char *ww_grade_token(enum ww_grade g);
+const char *ww_cause_token(enum ww_cause c);
+const char *ww_key_kind_token(enum ww_key_kind k);
+const char *ww_verdict_token(enum ww_verdict_value v);
+const char *ww_fail_on_token(enum ww_fail_on f);
+WW_MUST bool ww_fail_on_find(ww_str token, enum ww_fail_on *out);
+
+/* ---- sessions alone, for whoever wants to name them as exchanges come (the live lines) */
+
+struct ww_sessions;
+
+struct ww_sessions *ww_sessions_new(void);
+void ww_sessions_free(struct ww_sessions *s); /* NULL is fine */
+
+struct ww_session_key {
+    enum ww_key_kind kind;
+    ww_str name;
+    ww_str value;
+    bool weak;
+};
+
+/* The session of an exchange: 0, 1, … in order of first appearance. Remembers the cookies that its
+ * response sets. Exchanges come in the order of started_us, or as they end when live. */
+size_t ww_sessions_assign(struct ww_sessions *s, const struct ww_exchange *x);
+
+/* The key under which the session began; borrowed until ww_sessions_free. */
+const struct ww_session_key *ww_sessions_key(const struct ww_sessions *s, size_t session);
+
+#endif

@@ -1,0 +1,21 @@
+/* base: regular expressions, over PCRE2 with JIT and bounded matching. */
+#ifndef WHICHWORKER_RE_H
+#define WHICHWORKER_RE_H
+
+#include <whichworker/err.h>
+#include <whichworker/str.h>
+
+struct ww_re;
+
+/* Compiles a pattern (UTF is off: bytes). NULL and err with a caret's position if it is wrong. */
+struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err);
+void ww_re_free(struct ww_re *re); /* NULL is fine */
+
+/*
+ * Whether it matches somewhere in s at or after `from`. Writes the whole match and, if out_capture
+ * is not NULL, the first capture group (absent if it took no part). Both borrow s. A match that
+ * reaches the step limit counts as none. May be called from one thread at a time for each re.
+ */
+bool ww_re_match(struct ww_re *re, ww_str s, size_t from, ww_str *out_whole, ww_str *out_capture);
+
+#endif
