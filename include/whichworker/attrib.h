@@ -1,4 +1,5 @@
-/* attrib: which process accepted this connection? One look never blocks; there is no loop here. */
+/* attrib: which process accepted this connection? One look never blocks; there is no loop here.
+ */
 #ifndef WHICHWORKER_ATTRIB_H
 #define WHICHWORKER_ATTRIB_H
 
@@ -7,8 +8,8 @@
 #include <whichworker/worker.h>
 
 /*
- * An upstream connection as seen from our end, once it is connected. Zero `state` to begin with: it
- * is attrib's own memory of earlier looks at the same connection.
+ * An upstream connection as seen from our end, once it is connected. Zero `state` to begin
+ * with: it is attrib's own memory of earlier looks at the same connection.
  */
 struct ww_flow {
     int fd;               /* ours; needed only for a Unix socket's inode, on the first look */
@@ -18,7 +19,8 @@ struct ww_flow {
     struct {
         uint64_t our_inode;  /* Unix: of our socket */
         uint64_t inode;      /* of the accepted socket, once there is one; 0 before */
-        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0 before */
+        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0
+                                before */
         struct ww_worker_id owner; /* whom the last look found with it */
         int owner_fd;              /* its number there */
         bool named;                /* the last look said KNOWN */
@@ -50,7 +52,8 @@ enum ww_obstacle {
 
 struct ww_attrib;
 
-/* For one upstream address. proc_root is "/proc", or a directory made to look like it (tests). */
+/* For one upstream address. proc_root is "/proc", or a directory made to look like it (tests).
+ */
 struct ww_attrib *ww_attrib_new(const struct ww_addr *upstream, const char *proc_root,
                                 struct ww_err *err);
 void ww_attrib_free(struct ww_attrib *a); /* NULL is fine */
@@ -60,11 +63,12 @@ WW_MUST enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
                                      struct ww_worker *out_worker);
 
 /*
- * Did the process that the looks found answer by itself? Ask when the first byte of the response is
- * here, once for each connection, whatever the last look said: a server that forks a child for each
- * connection looks like one that does not, until it has forked. KNOWN: *worker is the one (written
- * anew); or AMBIGUOUS or UNKNOWN, and nothing may be claimed. It also learns, so that the owner of a
- * later connection need not be doubted. Costs one pread once the worker is proven.
+ * Did the process that the looks found answer by itself? Ask when the first byte of the
+ * response is here, once for each connection, whatever the last look said: a server that forks
+ * a child for each connection looks like one that does not, until it has forked. KNOWN: *worker
+ * is the one (written anew); or AMBIGUOUS or UNKNOWN, and nothing may be claimed. It also
+ * learns, so that the owner of a later connection need not be doubted. Costs one pread once the
+ * worker is proven.
  */
 WW_MUST enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
                                         struct ww_worker *worker);

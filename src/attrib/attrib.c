@@ -1,4 +1,5 @@
-/* Decides who accepted a connection, from what the kernel and /proc say. Unknown beats wrong. */
+/* Decides who accepted a connection, from what the kernel and /proc say. Unknown beats wrong.
+ */
 #include "family.h"
 
 #include <whichworker/arena.h>
@@ -24,7 +25,7 @@ struct ww_attrib *ww_attrib_new(const struct ww_addr *upstream, const char *proc
         free(a);
         return NULL;
     }
-    if (ww_family_open(&a->family, proc_root, err) != WW_OK) {
+    if (ww_family_open(&a->family, proc_root, &a->diag, err) != WW_OK) {
         ww_sockdiag_close(&a->diag);
         free(a);
         return NULL;
@@ -66,13 +67,12 @@ static enum ww_diag ask(struct ww_attrib *a, struct ww_flow *flow, uint64_t *out
     return ww_sockdiag_unix(&a->diag, flow->state.our_inode, out_inode);
 }
 
-/* Is anything of the upstream here at all? Where nothing listens in our sight, the connection has
- * not been closed: it ends on another host or in another network namespace. */
+/* Is anything of the upstream here at all? Where nothing listens in our sight, the connection
+ * has not been closed: it ends on another host or in another network namespace. */
 static enum ww_owner not_there(struct ww_attrib *a)
 {
-    if (a->family.listeners == 0 &&
-        ww_family_may_scan(&a->family, ww_clock_mono_us()) &&
-        !ww_family_scan(&a->family, &a->diag, &a->upstream, 0))
+    if (a->family.listeners == 0 && ww_family_may_scan(&a->family, ww_clock_mono_us()) &&
+        !ww_family_scan(&a->family, &a->upstream, 0))
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_NETLINK);
     return say(a, WW_OWNER_UNKNOWN,
                a->family.mine.len == 0 ? WW_OBSTACLE_NO_HOLDER : WW_OBSTACLE_CLOSED);
@@ -116,9 +116,10 @@ static bool younger(const struct ww_kin *k, const struct ww_flow *flow)
 }
 
 /*
- * k has a connection that it need not have accepted: it holds no listening socket (Node's cluster
- * sends connections to its workers), or it is younger than the connection (a child forked for it;
- * or a new worker that found it in the queue). It is k's once none of the parents holds it.
+ * k has a connection that it need not have accepted: it holds no listening socket (Node's
+ * cluster sends connections to its workers), or it is younger than the connection (a child
+ * forked for it; or a new worker that found it in the queue). It is k's once none of the
+ * parents holds it.
  */
 static enum ww_owner settle_given(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin *k,
                                   int fd)
@@ -150,8 +151,8 @@ static enum ww_owner settle_given(struct ww_attrib *a, struct ww_flow *flow, str
  *     k is alone, or its children could not receive a descriptor    k
  *     otherwise                                                     unsettled
  *
- * A pre-fork worker may have children with which it shares a Unix socket (a pool of helpers): it does
- * not hand connections over, since whoever wants that has no need of several acceptors.
+ * A pre-fork worker may have children with which it shares a Unix socket (a pool of helpers):
+ * it does not hand connections over, since whoever wants that has no need of several acceptors.
  */
 static enum ww_owner settle(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin *k, int fd)
 {
@@ -174,20 +175,19 @@ static enum ww_owner settle(struct ww_attrib *a, struct ww_flow *flow, struct ww
     note_owner(flow, k, fd);
     if (k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER)
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
-    if (master == NULL &&
-        (brood.blind || ww_family_passes(&a->family, k, &a->diag, last_pid)))
+    if (master == NULL && (brood.blind || ww_family_passes(&a->family, k, last_pid)))
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
     return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
 }
 
 /*
- * It is accepted, and none of the processes that we know holds it. Descriptors that may not be read
- * are the end of it at once. Otherwise look through the whole system, but only so often that the
- * looking stays a small part of the time; meanwhile a backend that was never seen stays unknown,
- * and for one that was seen another look may help.
+ * It is accepted, and none of the processes that we know holds it. Descriptors that may not be
+ * read are the end of it at once. Otherwise look through the whole system, but only so often
+ * that the looking stays a small part of the time; meanwhile a backend that was never seen
+ * stays unknown, and for one that was seen another look may help.
  */
-static enum ww_owner missing(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin **out_owner,
-                             int *out_fd)
+static enum ww_owner missing(struct ww_attrib *a, struct ww_flow *flow,
+                             struct ww_kin **out_owner, int *out_fd)
 {
     if (!still_there(a, flow))
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
@@ -195,7 +195,7 @@ static enum ww_owner missing(struct ww_attrib *a, struct ww_flow *flow, struct w
     bool scanned = ww_family_may_scan(&a->family, ww_clock_mono_us());
 
     if (scanned) {
-        if (!ww_family_scan(&a->family, &a->diag, &a->upstream, flow->state.inode))
+        if (!ww_family_scan(&a->family, &a->upstream, flow->state.inode))
             return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_NETLINK);
         *out_owner = ww_family_owner(&a->family, flow->state.inode, out_fd);
         if (*out_owner != NULL)
@@ -241,8 +241,8 @@ enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
 /* Proof: it held the connection when the answer came, and nobody else can have got it. */
 static enum ww_owner held_throughout(struct ww_attrib *a, struct ww_kin *k, uint64_t last_pid)
 {
-    bool could_pass = ww_family_master(&a->family, k) == NULL &&
-                      ww_family_passes(&a->family, k, &a->diag, last_pid);
+    bool could_pass =
+        ww_family_master(&a->family, k) == NULL && ww_family_passes(&a->family, k, last_pid);
 
     if (k->conduct == WW_CONDUCT_HANDS_OVER || could_pass)
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
@@ -251,9 +251,10 @@ static enum ww_owner held_throughout(struct ww_attrib *a, struct ww_kin *k, uint
 }
 
 /*
- * k has forked since the connect began, or may have. A forking server closes its copy right after
- * the fork, and waits for the child only later: so whoever still holds the connection and has no
- * such child (any more) ran a command and answers itself. Anything else is no longer to be told.
+ * k has forked since the connect began, or may have. A forking server closes its copy right
+ * after the fork, and waits for the child only later: so whoever still holds the connection and
+ * has no such child (any more) ran a command and answers itself. Anything else is no longer to
+ * be told.
  */
 static enum ww_owner forked_meanwhile(struct ww_attrib *a, const struct ww_flow *flow,
                                       struct ww_kin *k, struct ww_brood brood, bool held)
@@ -286,7 +287,8 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
         return brood.holds ? say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED)
                            : say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
 
-    bool held = ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES;
+    bool held =
+        ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES;
 
     if (brood.present || brood.blind || k->forked_us >= flow->opened_us)
         return forked_meanwhile(a, flow, k, brood, held);
@@ -298,14 +300,26 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
     return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
 }
 
+/* Members that came since, such as the workers behind a router, show what an unproven one is.
+ */
+static void meet_newcomers(struct ww_attrib *a)
+{
+    int fd = -1;
+
+    (void)ww_family_owner_among_new(&a->family, 0, &fd);
+}
+
 enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
                                 struct ww_worker *worker)
 {
-    struct ww_kin *k = NULL;
+    struct ww_kin *k = ww_family_find_id(&a->family, flow->state.owner);
 
-    if (flow->state.owner.pid != 0)
+    if (k != NULL && k->conduct != WW_CONDUCT_ANSWERS) {
+        meet_newcomers(a);
         k = ww_family_find_id(&a->family, flow->state.owner);
-    if (k == NULL) /* no look found an owner; or one did, and it is dead by now: it keeps its claim */
+    }
+    if (k == NULL) /* no look found an owner; or one did, and it is dead by now: it keeps its
+                      claim */
         return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
                                  : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
     if (k->router)
@@ -326,21 +340,29 @@ static const struct {
     [WW_OBSTACLE_CLOSED] = { "the worker had closed the connection before it could be seen",
                              "leave the hold on (--attrib-timeout above 0)" },
     [WW_OBSTACLE_UNREADABLE] = { "the worker's /proc/PID/fd may not be read",
-                                 "start whichworker as the workers' own user or as root, or give "
+                                 "start whichworker as the workers' own user or as root, or "
+                                 "give "
                                  "it both capabilities: setcap "
-                                 "cap_sys_ptrace,cap_dac_read_search+ep whichworker; or let the "
+                                 "cap_sys_ptrace,cap_dac_read_search+ep whichworker; or let "
+                                 "the "
                                  "workers say it themselves in a response header" },
     [WW_OBSTACLE_NO_HOLDER] = { "no process that can be seen here holds the connection",
-                                "the workers run on another host or in a container: run whichworker "
-                                "there, or let the workers say who they are in a response header" },
+                                "the workers run on another host or in a container: run "
+                                "whichworker "
+                                "there, or let the workers say who they are in a response "
+                                "header" },
     [WW_OBSTACLE_SHARED] = { "several processes hold the connection",
-                             "a worker forked while it served: close the connection in the child, "
+                             "a worker forked while it served: close the connection in the "
+                             "child, "
                              "or let the workers say who they are in a response header" },
-    [WW_OBSTACLE_HANDOVER] = { "the process that accepts may hand connections on to its children",
+    [WW_OBSTACLE_HANDOVER] = { "the process that accepts may hand connections on to its "
+                               "children",
                                "let the workers say who they are in a response header" },
     [WW_OBSTACLE_ROUTER] = { "the connection ends at a router that stands before the workers",
-                             "point --upstream at the workers' own socket (uWSGI: http-socket in "
-                             "place of http), or let them say who they are in a response header" },
+                             "point --upstream at the workers' own socket (uWSGI: http-socket "
+                             "in "
+                             "place of http), or let them say who they are in a response "
+                             "header" },
     [WW_OBSTACLE_NETLINK] = { "the kernel did not answer the question about the connection",
                               "check that sock_diag is allowed here (a seccomp filter of a "
                               "container may forbid it)" },

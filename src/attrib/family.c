@@ -1,4 +1,5 @@
-/* Keeps the processes behind an upstream: scan once, then follow forks instead of scanning again. */
+/* Keeps the processes behind an upstream: scan once, then follow forks instead of scanning
+ * again. */
 #include "family.h"
 
 #include <whichworker/arena.h>
@@ -20,11 +21,12 @@
 /* A child that has just been forked may still hold both ends of a pair, or not have exec'ed. */
 #define SETTLED_US 1000000
 
-int ww_family_open(struct ww_family *f, const char *proc_root, struct ww_err *err)
+int ww_family_open(struct ww_family *f, const char *proc_root, struct ww_sockdiag *diag,
+                   struct ww_err *err)
 {
     char self[32];
 
-    *f = (struct ww_family){ .loadavg = -1 };
+    *f = (struct ww_family){ .loadavg = -1, .diag = diag };
     f->root = open(proc_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->root < 0)
         return ww_err_errno(err, errno, "cannot read %s", proc_root);
@@ -193,7 +195,7 @@ static void bury(struct ww_family *f)
     f->n = kept;
 }
 
-static bool same_others(const struct ww_kin *k, uint64_t inode)
+static bool holds_other(const struct ww_kin *k, uint64_t inode)
 {
     for (size_t i = 0; i < k->others; i++) {
         if (k->other[i] == inode)
@@ -202,43 +204,94 @@ static bool same_others(const struct ww_kin *k, uint64_t inode)
     return false;
 }
 
+static bool collect_socket(void *ctx, int fd, uint64_t inode)
+{
+    struct ww_inodes *set = ctx;
+
+    (void)fd;
+    if (set->len < SOCKETS_MAX)
+        ww_inodes_add(set, inode);
+    return true;
+}
+
+/* The other ends of its connected Unix sockets, save of pairs that it holds both ends of. */
+static void far_ends_of(const struct ww_family *f, const struct ww_kin *k,
+                        struct ww_inodes *out)
+{
+    struct ww_inodes own = { 0 };
+
+    (void)ww_proc_each_socket(&k->proc, collect_socket, &own);
+    ww_inodes_sort(&own);
+    for (size_t i = 0; i < own.len; i++) {
+        uint64_t peer = 0;
+
+        if (ww_sockdiag_unix(f->diag, own.ino[i], &peer) == WW_DIAG_ACCEPTED &&
+            !ww_inodes_has(&own, peer))
+            ww_inodes_add(out, peer);
+    }
+    ww_inodes_sort(out);
+    ww_inodes_release(&own);
+}
+
+static bool is_not_in(void *ctx, int fd, uint64_t inode)
+{
+    (void)fd;
+    return !ww_inodes_has(ctx, inode);
+}
+
+/* Does the parent hold the far end of a Unix socket of its child's, as uWSGI's master does? */
+static bool paired(const struct ww_family *f, const struct ww_kin *parent,
+                   const struct ww_kin *child)
+{
+    struct ww_inodes far_ends = { 0 };
+
+    far_ends_of(f, child, &far_ends);
+
+    bool yes = ww_proc_each_socket(&parent->proc, is_not_in, &far_ends) == WW_HELD_YES;
+
+    ww_inodes_release(&far_ends);
+    return yes;
+}
+
+static bool sibling_holds(const struct ww_family *f, const struct ww_kin *k, uint64_t inode)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        const struct ww_kin *s = &f->kin[i];
+
+        if (s != k && s->proc.ppid == k->proc.ppid && holds_other(s, inode) &&
+            strcmp(s->proc.comm, k->proc.comm) == 0)
+            return true;
+    }
+    return false;
+}
+
 /*
  * A router accepts from the clients and passes bytes on to the workers over another listening
- * socket. uWSGI --http, both ways:
+ * socket. uWSGI --http with a master, without one, and without one and with a single worker:
  *
- *     master: L1 (clients), L2 (workers)         worker: L1, L2    (no master: the worker is the parent)
- *        ├─ http router: L1                         └─ http router: L1
- *        ├─ worker: L2
- *        └─ worker: L2
+ *     master L1 L2             worker L1 L2             worker L1 L2
+ *       ├─ router L1             ├─ router L1             └─ router L1
+ *       ├─ worker L2             ├─ worker L1 L2
+ *       └─ worker L2             └─ worker L1 L2
  *
- * So: its parent has a second listening socket that it has given up, and a sibling holds that one and
- * not the clients'. All three are forks of one program (one name): a process manager that starts
- * two different services is not a router's parent. Without a master there is no such sibling, and a
- * worker under a master with a control socket looks the same: there only uWSGI's name decides.
+ * So: its parent has a second listening socket that k has given up and a sibling has kept. All
+ * three are forks of one program (one name): a process manager that starts different services
+ * is no router's parent. In the third picture there is no sibling, and a worker under a master
+ * with a socket of its own for control or statistics looks the same. Only for uWSGI it matters,
+ * and there a master has a pair of sockets with each child, and no one else has.
  */
-static bool is_router(struct ww_family *f, const struct ww_kin *k)
+static bool is_router(const struct ww_family *f, const struct ww_kin *k,
+                      const struct ww_kin *parent)
 {
-    const struct ww_kin *parent = ww_family_master(f, k);
-
-    if (parent == NULL || !k->listens || strcmp(parent->proc.comm, k->proc.comm) != 0)
+    if (parent == NULL || parent->proc.pid != k->proc.ppid || !k->listens ||
+        strcmp(parent->proc.comm, k->proc.comm) != 0)
         return false;
     for (size_t i = 0; i < parent->others; i++) {
-        if (same_others(k, parent->other[i]))
+        if (holds_other(k, parent->other[i]))
             continue;
-
-        size_t siblings = 0;
-
-        for (size_t j = 0; j < f->n; j++) {
-            const struct ww_kin *s = &f->kin[j];
-
-            if (s == k || s->proc.ppid != parent->proc.pid)
-                continue;
-            siblings++;
-            if (!s->listens && same_others(s, parent->other[i]) &&
-                strcmp(s->proc.comm, k->proc.comm) == 0)
-                return true;
-        }
-        if (siblings == 0 && strcmp(k->proc.comm, "uwsgi") == 0)
+        if (sibling_holds(f, k, parent->other[i]))
+            return true;
+        if (strcmp(k->proc.comm, "uwsgi") == 0 && !paired(f, parent, k))
             return true;
     }
     return false;
@@ -248,7 +301,7 @@ static void recount(struct ww_family *f)
 {
     f->listeners = 0;
     for (size_t i = 0; i < f->n; i++) {
-        f->kin[i].router = is_router(f, &f->kin[i]);
+        f->kin[i].router = is_router(f, &f->kin[i], ww_family_master(f, &f->kin[i]));
         if (f->kin[i].listens && !f->kin[i].activator)
             f->listeners++;
     }
@@ -412,13 +465,12 @@ static void take_descendants(struct scan *s)
     }
 }
 
-bool ww_family_scan(struct ww_family *f, struct ww_sockdiag *diag,
-                    const struct ww_addr *upstream, uint64_t wanted)
+bool ww_family_scan(struct ww_family *f, const struct ww_addr *upstream, uint64_t wanted)
 {
     int64_t began_us = ww_clock_mono_us();
     uint64_t last_pid = ww_family_last_pid(f);
     struct scan s = { .f = f, .wanted = wanted };
-    bool fine = ww_sockdiag_listeners(diag, upstream, &f->mine, &f->listening);
+    bool fine = ww_sockdiag_listeners(f->diag, upstream, &f->mine, &f->listening);
 
     if (fine) {
         bury(f);
@@ -479,9 +531,10 @@ static void look_at_child(struct ww_family *f, int32_t pid, int64_t since_us, ui
 /*
  * Who else may hold a connection that k was seen to hold? A descriptor comes into a process by
  * accept, by fork, or in a message. accept makes one. A process that started before our connect
- * began cannot have inherited what was accepted after it. So only children that are younger than
- * the connection are looked at; and while the PID given out last is the one of our last look, no
- * process has started since, so there is nothing new to look at: one pread on most requests.
+ * began cannot have inherited what was accepted after it. So only children that are younger
+ * than the connection are looked at; and while the PID given out last is the one of our last
+ * look, no process has started since, so there is nothing new to look at: one pread on most
+ * requests.
  */
 struct ww_brood ww_family_brood(struct ww_family *f, struct ww_kin *k, int64_t since_us,
                                 uint64_t inode, uint64_t last_pid)
@@ -507,19 +560,10 @@ struct ww_brood ww_family_brood(struct ww_family *f, struct ww_kin *k, int64_t s
     return brood;
 }
 
-static bool collect_socket(void *ctx, int fd, uint64_t inode)
-{
-    struct ww_inodes *set = ctx;
-
-    (void)fd;
-    if (set->len < SOCKETS_MAX)
-        ww_inodes_add(set, inode);
-    return true;
-}
-
 static bool receives(void *ctx, int fd, uint64_t inode)
 {
-    /* Descriptors are never passed over standard input and output, which may be socket pairs too. */
+    /* Descriptors are never passed over standard input and output, which may be socket pairs
+     * too. */
     return fd <= STDERR_FILENO || !ww_inodes_has(ctx, inode);
 }
 
@@ -548,26 +592,7 @@ static bool any_child_receives(struct ww_family *f, const struct ww_kin *k,
     return false;
 }
 
-/* The other ends of its connected Unix sockets, save of pairs that it holds both ends of. */
-static void far_ends_of(const struct ww_kin *k, struct ww_sockdiag *diag, struct ww_inodes *out)
-{
-    struct ww_inodes own = { 0 };
-
-    (void)ww_proc_each_socket(&k->proc, collect_socket, &own);
-    ww_inodes_sort(&own);
-    for (size_t i = 0; i < own.len; i++) {
-        uint64_t peer = 0;
-
-        if (ww_sockdiag_unix(diag, own.ino[i], &peer) == WW_DIAG_ACCEPTED &&
-            !ww_inodes_has(&own, peer))
-            ww_inodes_add(out, peer);
-    }
-    ww_inodes_sort(out);
-    ww_inodes_release(&own);
-}
-
-bool ww_family_passes(struct ww_family *f, struct ww_kin *k, struct ww_sockdiag *diag,
-                      uint64_t last_pid)
+bool ww_family_passes(struct ww_family *f, struct ww_kin *k, uint64_t last_pid)
 {
     struct ww_inodes far_ends = { 0 };
     bool young = false;
@@ -579,7 +604,7 @@ bool ww_family_passes(struct ww_family *f, struct ww_kin *k, struct ww_sockdiag 
     int children = ww_proc_children(&k->proc, &one, 1);
 
     if (children > 0) {
-        far_ends_of(k, diag, &far_ends);
+        far_ends_of(f, k, &far_ends);
         k->passes = any_child_receives(f, k, &far_ends, &young);
         ww_inodes_release(&far_ends);
     }

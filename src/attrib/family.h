@@ -1,4 +1,5 @@
-/* attrib: the processes behind one upstream: who listens, whose child is whose, and what each does. */
+/* attrib: the processes behind one upstream: who listens, whose child is whose, and what each
+ * does. */
 #ifndef WW_ATTRIB_FAMILY_H
 #define WW_ATTRIB_FAMILY_H
 
@@ -15,7 +16,8 @@
 enum ww_conduct {
     WW_CONDUCT_OPEN,      /* not seen yet */
     WW_CONDUCT_SUSPECT,   /* it forked, and did not hold the connection when the answer came */
-    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came, nothing forked */
+    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came, nothing forked
+                           */
     WW_CONDUCT_HANDS_OVER /* proven: a connection that it had accepted went to a child */
 };
 
@@ -24,16 +26,16 @@ struct ww_kin {
     struct ww_worker worker; /* as handed out; made once, so that it never varies */
     int64_t started_us;      /* of ww_clock_mono_us */
     bool listens;            /* holds a listening socket of the upstream */
-    bool activator;          /* listens on behalf of others (socket activation): a parent of masters */
-    bool hidden;             /* its descriptors may not be read */
-    bool router;             /* stands before the workers: see family.c */
-    bool passes;             /* sticky: a child shares a connected Unix socket with it */
+    bool activator; /* listens on behalf of others (socket activation): a parent of masters */
+    bool hidden;    /* its descriptors may not be read */
+    bool router;    /* stands before the workers: see family.c */
+    bool passes;    /* sticky: a child shares a connected Unix socket with it */
     enum ww_conduct conduct;
     int recent[WW_KIN_RECENT]; /* newest first; -1: none */
     uint64_t other[WW_KIN_OTHERS];
     size_t others;
-    int64_t forked_us;      /* when it was last noticed that a child of it is gone; 0: never */
-    int64_t youngest_us;    /* start of its youngest child when last looked; INT64_MIN: no child */
+    int64_t forked_us;   /* when it was last noticed that a child of it is gone; 0: never */
+    int64_t youngest_us; /* start of its youngest child when last looked; INT64_MIN: no child */
     uint64_t children_seen; /* last_pid when its children were last looked at; 0: never */
     uint64_t passes_seen;   /* last_pid when `passes` was last looked into; 0: never */
 };
@@ -42,6 +44,7 @@ struct ww_kin {
 struct ww_family {
     struct ww_kin kin[WW_KIN_MAX];
     size_t n;
+    struct ww_sockdiag *diag;
     int root;    /* the directory of proc_root */
     int loadavg; /* -1: what it says is not about the PIDs under root */
     struct ww_inodes mine;
@@ -53,7 +56,9 @@ struct ww_family {
     uint64_t adopted_seen; /* last_pid when new children were last looked for; 0: never */
 };
 
-int ww_family_open(struct ww_family *f, const char *proc_root, struct ww_err *err);
+/* Borrows diag while it lives. */
+int ww_family_open(struct ww_family *f, const char *proc_root, struct ww_sockdiag *diag,
+                   struct ww_err *err);
 void ww_family_release(struct ww_family *f);
 
 /* 0: not to be known, so that nothing may be concluded from its staying the same. */
@@ -65,7 +70,8 @@ struct ww_kin *ww_family_find_id(struct ww_family *f, struct ww_worker_id id);
 /* The nearest of its parents that listens, and not as an activator; NULL otherwise. */
 struct ww_kin *ww_family_master(struct ww_family *f, const struct ww_kin *k);
 
-/* Reads its stat again, and notes whether it has waited for a child since. False: it is dead. */
+/* Reads its stat again, and notes whether it has waited for a child since. False: it is dead.
+ */
 WW_MUST bool ww_kin_alive(struct ww_kin *k);
 
 /* Who holds the socket, among the members. Cheap looks first. NULL: none of them. */
@@ -76,8 +82,8 @@ struct ww_kin *ww_family_owner_among_new(struct ww_family *f, uint64_t inode, in
 
 /* Looks through the whole system for listeners' holders, their descendants, and whoever holds
  * `wanted`. False: the kernel's list of listeners was lost. */
-WW_MUST bool ww_family_scan(struct ww_family *f, struct ww_sockdiag *diag,
-                            const struct ww_addr *upstream, uint64_t wanted);
+WW_MUST bool ww_family_scan(struct ww_family *f, const struct ww_addr *upstream,
+                            uint64_t wanted);
 
 /* A scan may be repeated when it costs no more than a small part of the time since the last. */
 WW_MUST bool ww_family_may_scan(const struct ww_family *f, int64_t now_us);
@@ -95,7 +101,6 @@ struct ww_brood ww_family_brood(struct ww_family *f, struct ww_kin *k, int64_t s
                                 uint64_t inode, uint64_t last_pid);
 
 /* Has k a child that could receive a descriptor from it? Sticky once it had. */
-bool ww_family_passes(struct ww_family *f, struct ww_kin *k, struct ww_sockdiag *diag,
-                      uint64_t last_pid);
+bool ww_family_passes(struct ww_family *f, struct ww_kin *k, uint64_t last_pid);
 
 #endif

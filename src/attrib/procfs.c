@@ -1,4 +1,5 @@
-/* Reads /proc/PID: stat, descriptors, children, command; safely against vanishing and odd names. */
+/* Reads /proc/PID: stat, descriptors, children, command; safely against vanishing and odd
+ * names. */
 #include "procfs.h"
 
 #include <dirent.h>
@@ -64,8 +65,8 @@ static ptrdiff_t last_paren(ww_str s)
     return -1;
 }
 
-/* A process chooses its name, so it may hold ") R 1 (", spaces and newlines: the last ')' ends it,
- * since only numbers follow. */
+/* A process chooses its name, so it may hold ") R 1 (", spaces and newlines: the last ')' ends
+ * it, since only numbers follow. */
 bool ww_proc_parse_stat(ww_str text, struct ww_proc *out_proc)
 {
     ptrdiff_t open = ww_str_find(text, WW_STR(" ("));

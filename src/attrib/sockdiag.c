@@ -98,6 +98,11 @@ static size_t hear(struct ww_sockdiag *d, void *buf, size_t room)
     return (size_t)n;
 }
 
+static size_t aligned4(size_t n)
+{
+    return (n + 3) & ~(size_t)3;
+}
+
 /* The message at *at if it lies wholly inside; moves *at behind it. */
 static const struct nlmsghdr *next_message(const char *bytes, size_t len, size_t *at)
 {
@@ -108,32 +113,34 @@ static const struct nlmsghdr *next_message(const char *bytes, size_t len, size_t
 
     if (h->nlmsg_len < sizeof(*h) || h->nlmsg_len > len - *at)
         return NULL;
-    *at += NLMSG_ALIGN((size_t)h->nlmsg_len);
+    *at += aligned4(h->nlmsg_len);
     return h;
 }
 
 static const void *payload_of(const struct nlmsghdr *h, size_t want)
 {
-    return h->nlmsg_len < NLMSG_HDRLEN + want ? NULL : (const char *)h + NLMSG_HDRLEN;
+    return h->nlmsg_len < sizeof(*h) + want ? NULL : (const char *)(h + 1);
 }
+
+#define ATTR_HEAD sizeof(struct nlattr)
 
 /* The attribute's bytes, or NULL. */
 static const void *attribute(const struct nlmsghdr *h, size_t fixed, uint16_t type,
                              size_t *out_len)
 {
     const char *p = (const char *)h;
-    size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(fixed);
+    size_t at = sizeof(*h) + aligned4(fixed);
 
-    while (at + NLA_HDRLEN <= h->nlmsg_len) {
+    while (at + ATTR_HEAD <= h->nlmsg_len) {
         const struct nlattr *a = (const struct nlattr *)(const void *)(p + at);
 
-        if (a->nla_len < NLA_HDRLEN || a->nla_len > h->nlmsg_len - at)
+        if (a->nla_len < ATTR_HEAD || a->nla_len > h->nlmsg_len - at)
             return NULL;
         if ((a->nla_type & NLA_TYPE_MASK) == type) {
-            *out_len = a->nla_len - (size_t)NLA_HDRLEN;
-            return p + at + NLA_HDRLEN;
+            *out_len = a->nla_len - ATTR_HEAD;
+            return p + at + ATTR_HEAD;
         }
-        at += NLA_ALIGN((size_t)a->nla_len);
+        at += aligned4(a->nla_len);
     }
     return NULL;
 }
@@ -173,10 +180,10 @@ static const struct nlmsghdr *exact_answer(const void *bytes, size_t len, uint32
 
 /*
  * SYN_RECV: the client is connected and the server has not made a socket of it yet: a listener
- * with TCP_DEFER_ACCEPT waits for data, or its queue is full. LISTEN: where there is no connection,
- * the kernel answers with the listening socket, which every worker holds. An inode of 0 is a
- * connection that no process has: not yet accepted while the server could still read from it,
- * closed by the server once its own end has sent FIN.
+ * with TCP_DEFER_ACCEPT waits for data, or its queue is full. LISTEN: where there is no
+ * connection, the kernel answers with the listening socket, which every worker holds. An inode
+ * of 0 is a connection that no process has: not yet accepted while the server could still read
+ * from it, closed by the server once its own end has sent FIN.
  */
 static enum ww_diag judge_tcp(uint8_t state, uint32_t inode)
 {
@@ -215,7 +222,8 @@ enum ww_diag ww_sockdiag_read_tcp(const void *bytes, size_t len, uint32_t seq,
     return verdict;
 }
 
-/* A peer with inode 0 has no process: in the queue, or closed. Closing shuts our end down too. */
+/* A peer with inode 0 has no process: in the queue, or closed. Closing shuts our end down too.
+ */
 enum ww_diag ww_sockdiag_read_unix(const void *bytes, size_t len, uint32_t seq,
                                    uint64_t *out_inode)
 {

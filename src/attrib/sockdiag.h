@@ -26,7 +26,8 @@ enum ww_diag {
     WW_DIAG_QUEUED,   /* nobody has accepted it yet */
     WW_DIAG_GONE,     /* there is no such connection (any more) */
     WW_DIAG_LOST,     /* no answer, or one that cannot be read */
-    WW_DIAG_STALE     /* the answer to another question: read on. Only from the functions that read */
+    WW_DIAG_STALE /* the answer to another question: read on. Only from the functions that read
+                   */
 };
 
 struct ww_sockdiag {
