@@ -146,7 +146,7 @@ void hold_cancel(struct holds *hs, struct hold *h)
         unlink_hold(hs, h);
 }
 
-bool hold_look_late(struct holds *hs, struct hold *h, struct ww_worker *out_worker)
+enum ww_owner hold_confirm(struct holds *hs, struct hold *h, struct ww_worker *worker)
 {
-    return hs->looker.look(hs->looker.ctx, &h->flow, out_worker) == WW_OWNER_KNOWN;
+    return hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
 }

@@ -42,7 +42,8 @@ WW_MUST bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx
 /* Takes it off the list; fine if it is not on it. */
 void hold_cancel(struct holds *hs, struct hold *h);
 
-/* One more look, outside the list: at the first byte of a response whose worker is still unknown. */
-WW_MUST bool hold_look_late(struct holds *hs, struct hold *h, struct ww_worker *out_worker);
+/* Who answered, now that the response begins: KNOWN, AMBIGUOUS or UNKNOWN. worker holds what the hold
+ * found, and is written anew with KNOWN. */
+WW_MUST enum ww_owner hold_confirm(struct holds *hs, struct hold *h, struct ww_worker *worker);
 
 #endif

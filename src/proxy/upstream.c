@@ -56,11 +56,12 @@ static void name_worker(struct forward *f, enum ww_owner owner, const struct ww_
     struct ww_exchange *x = f->x;
 
     x->by = owner == WW_OWNER_AMBIGUOUS ? WW_BY_AMBIGUOUS : WW_BY_UNKNOWN;
+    x->worker = (struct ww_worker_id){ 0 };
     if (owner != WW_OWNER_KNOWN)
         return;
     x->by = WW_BY_KERNEL;
     x->worker = worker->id;
-    roster_see(&f->client->proxy->roster, worker);
+    f->worker = *worker;
 }
 
 /* The wait is over: the last byte goes out, with what there is of the body. */
@@ -178,15 +179,15 @@ size_t upstream_send_body(struct forward *f, ww_str bytes)
     return used;
 }
 
-/* The worker was not final when the time was up: now it has answered, so it has settled. */
-static void look_late(struct forward *f)
+/* The first byte of an answer: now it can be told who answered. */
+static void note_answer(struct forward *f)
 {
-    struct ww_worker worker = { 0 };
+    struct ww_worker worker = f->worker;
 
-    if (f->x->by != WW_BY_UNKNOWN && f->x->by != WW_BY_AMBIGUOUS)
+    if (f->x->answered_us != 0)
         return;
-    if (hold_look_late(&f->client->proxy->holds, &f->hold, &worker))
-        name_worker(f, WW_OWNER_KNOWN, &worker);
+    f->x->answered_us = proxy_now_us(f->client->proxy);
+    name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
@@ -218,7 +219,6 @@ static bool take_head(struct forward *f)
         relay_interim(f, &h);
         return true;
     }
-    look_late(f);
     f->response = h;
     f->x->status = h.status;
     f->x->response_fields = h.fields;
@@ -239,8 +239,7 @@ static void on_read(void *owner, ww_str bytes)
         let_go(f, WW_OWNER_UNKNOWN, NULL);
     }
     if (f->state == FORWARD_AWAIT) {
-        if (f->x->answered_us == 0)
-            f->x->answered_us = proxy_now_us(p);
+        note_answer(f);
         ww_buf_add(&f->in, bytes);
         while (f->state == FORWARD_AWAIT && take_head(f))
             ;
