@@ -9,12 +9,18 @@
 /* A pattern that needs more steps on one subject is treated as not matching: user patterns meet
  * hostile bodies. */
 #define MATCH_LIMIT 1000000
-#define DEPTH_LIMIT 10000
+
+/* What a match may remember to come back to: JIT's 32 KiB are too few for (.|\n)* over a page,
+ * and the interpreter's own limit is 20 GB. The stack is address space until it is used. */
+#define STACK_FIRST_BYTES (32 * 1024)
+#define STACK_MAX_BYTES   (8 * 1024 * 1024)
+#define HEAP_LIMIT_KIB    (64 * 1024)
 
 struct ww_re {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
+    pcre2_jit_stack *stack; /* NULL without JIT */
 };
 
 struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
@@ -38,13 +44,15 @@ struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
     re->code = code;
     /* Without JIT (a hardened kernel, another processor) the interpreter does the same, slower.
      */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    if (pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0)
+        re->stack = pcre2_jit_stack_create(STACK_FIRST_BYTES, STACK_MAX_BYTES, NULL);
     re->data = pcre2_match_data_create_from_pattern(code, NULL);
     re->limits = pcre2_match_context_create(NULL);
     if (re->data == NULL || re->limits == NULL)
         abort();
     pcre2_set_match_limit(re->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
+    pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
+    pcre2_jit_stack_assign(re->limits, NULL, re->stack);
     return re;
 }
 
@@ -52,6 +60,7 @@ void ww_re_free(struct ww_re *re)
 {
     if (re == NULL)
         return;
+    pcre2_jit_stack_free(re->stack);
     pcre2_match_context_free(re->limits);
     pcre2_match_data_free(re->data);
     pcre2_code_free(re->code);
