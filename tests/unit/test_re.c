@@ -128,6 +128,25 @@ static void explosion_ends_soon_as_no_match(void **state)
     ww_buf_release(&subject);
 }
 
+static void slowness_from_every_start_ends_soon_too(void **state)
+{
+    struct ww_re *re = ww_re_new("(?:a|x)*(?:a|y)*[bc]\\d", false, NULL);
+    struct ww_buf subject;
+    ww_str whole;
+
+    ww_buf_init(&subject, SIZE_MAX);
+    for (size_t i = 0; i < 200000; i++)
+        ww_buf_add_char(&subject, i % 1300 == 0 ? '\n' : 'a');
+    repeat(&subject, "", 0, "");
+
+    int64_t start = ww_clock_mono_us();
+
+    assert_false(ww_re_match(re, ww_buf_str(&subject), 0, &whole, NULL));
+    assert_true(ww_clock_mono_us() - start < 20 * 1000000);
+    ww_re_free(re);
+    ww_buf_release(&subject);
+}
+
 static void long_bodies_match_without_exploding(void **state)
 {
     static const char *const pattern[] = { "<b>((?:.|\n)*?)</b>", "<b>(?:[^<]|<[^/])*</b>",
@@ -194,6 +213,10 @@ static const struct CMUnitTest tests[] = {
     NO_MATCH("from past the end", "", S("ab"), 3),
     NO_MATCH("from far past the end", "", S("ab"), SIZE_MAX),
     cmocka_unit_test(from_walks_over_all_matches),
+    MATCH("settings in front", "(*CR)(*NO_START_OPT)^(b)", false, S("b"), 0, 0, S("b"), S("b")),
+    WRONG("(*CR)a(b", "wrong at character 9: missing closing parenthesis"),
+    WRONG("(*NOSUCH)a", "wrong at character 9: "),
+    WRONG("(*CR", "wrong at character"),
     WRONG("a(b", "pattern 'a(b' is wrong at character 4: missing closing parenthesis"),
     WRONG("ab)c", "at character 3: unmatched closing parenthesis"),
     WRONG("*a", "at character 1: quantifier does not follow a repeatable item"),
@@ -206,6 +229,7 @@ static const struct CMUnitTest tests[] = {
     SLOW("((a{0,5}){0,5}){0,5}[c]$", "a", 60, "d"),
     SLOW("(a?){30}a{30}$", "a", 29, "!"),
     SLOW("(?R)?a", "b", 100, ""),
+    cmocka_unit_test(slowness_from_every_start_ends_soon_too),
     cmocka_unit_test(long_bodies_match_without_exploding),
     cmocka_unit_test(free_of_nothing_is_fine),
 };
