@@ -36,6 +36,7 @@ struct ww_stream {
     const struct ww_stream_ops *ops;
     const struct ww_stream_events *events;
     void *owner;
+    bool connected;
 };
 
 /* Whose events these are from now on. A fresh stream is silent until it is owned. */
@@ -60,7 +61,11 @@ void ww_stream_reset(struct ww_stream *s);
 /* The socket's descriptor, borrowed; -1 for memory. */
 int ww_stream_fd(const struct ww_stream *s);
 
-/* Makes connections to one place. dial gives a stream that is not connected yet: own it at once. */
+/* Whether a stream is connected. One that is when dial returns it gets no on_connected. */
+bool ww_stream_is_connected(const struct ww_stream *s);
+
+/* Makes connections to one place. Own the stream at once. It may be connected already, as one to this
+ * machine usually is: the kernel makes those without anybody having to wait. */
 struct ww_dialer {
     struct ww_stream *(*dial)(struct ww_dialer *d);
 };
