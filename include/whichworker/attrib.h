@@ -18,7 +18,7 @@ struct ww_flow {
     struct {
         uint64_t our_inode;  /* Unix: of our socket */
         uint64_t inode;      /* of the accepted socket, once there is one; 0 before */
-        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0 before */
+        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it so; 0 before */
     } state;
 };
 
