@@ -167,10 +167,11 @@ static void put_proof(struct ww_paper *p, const struct ww_verdict *v,
 static void put_table_row(struct ww_paper *p, const char *label, uint64_t kept, uint64_t lost)
 {
     ww_paper_printf(p, "%*s%-16s %8" PRIu64 " %8" PRIu64, INDENT, "", label, kept, lost);
-    if (kept + lost > 0)
+    if (kept + lost > 0) {
         ww_paper_printf(p, "   %.3g%% lost\n", 100.0 * (double)lost / (double)(kept + lost));
-    else
+    } else {
         ww_paper_printf(p, "   never happened\n");
+    }
 }
 
 static void put_table(struct ww_paper *p, const struct ww_table *t)
