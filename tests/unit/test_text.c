@@ -368,7 +368,10 @@ static void it_keeps_to_the_width(void **state)
         b->style.width = widths[i];
         assert_width(render(b), widths[i]);
     }
-    assert_has(render(b), "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f.");
+    ww_str text = render(b);
+    assert_has(text, "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f.");
+    assert_has(text,
+               "read-lost:\n                                  something that is too long");
 }
 
 static void many_findings_become_lines(void **state)
