@@ -71,11 +71,16 @@ list_rooms() {
         bad(where, "<" name "> belongs to room " rooms_of[i] ", not to " room,
             "call what that room offers in include/whichworker/, or extend it there")
   }
-  function check_quote(where, room, file, name,   dir) {
-    dir = file
-    sub(/[^\/]*$/, "", dir)
-    if (file ~ /^include\// || name ~ /\.\./ || name ~ /^whichworker\// ||
-        (system("test -f " dir name) != 0 && system("test -f src/" room "/" name) != 0))
+  function is_file(path) {
+    return path !~ /\.\./ && system("test -f " path) == 0
+  }
+  function check_quote(where, room, file, name,   path) {
+    path = file
+    sub(/[^\/]*$/, "", path)
+    path = path name
+    while (sub(/[^\/.]+\/\.\.\//, "", path))
+      ;
+    if (file ~ /^include\// || index(path, "src/" room "/") != 1 || !is_file(path))
       bad(where, "\"" name "\" is no private header of room " room,
           "quotes are for headers of the same room; write <whichworker/...> for another one")
   }
