@@ -112,6 +112,26 @@ static void put_no_finding(struct ww_paper *p, const struct ww_verdict *v)
     }
 }
 
+/* "3 findings: 2 confirmed, 1 possible". */
+static void put_grades(struct ww_paper *p, const struct ww_verdict *v, size_t indent)
+{
+    uint64_t n[WW_GRADES] = { 0 };
+    const char *between = ": ";
+
+    for (size_t i = 0; i < v->findings; i++)
+        n[v->finding[i].grade]++;
+    ww_paper_printf(p, "%*s", (int)indent, "");
+    ww_paper_count(p, v->findings, "finding", "findings");
+    for (int grade = WW_GRADES - 1; grade >= 0; grade--) {
+        if (n[grade] == 0)
+            continue;
+        ww_paper_printf(p, "%s%" PRIu64 " %s", between, n[grade],
+                        ww_grade_token((enum ww_grade)grade));
+        between = ", ";
+    }
+    ww_paper_printf(p, "\n");
+}
+
 static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
                          const struct ww_report_style *style)
 {
@@ -126,6 +146,8 @@ static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
     ww_paper_wrap(p, at, at, v->why.len > 0 ? v->why : WW_STR("(no reason given)"));
     if (v->findings == 0)
         put_no_finding(p, v);
+    else
+        put_grades(p, v, at);
 }
 
 /* ---- findings and their timelines */
@@ -299,7 +321,9 @@ static void put_attribution(struct ww_paper *p, const struct ww_verdict *v)
     bool any = false;
 
     put_label(p, "attribution");
-    ww_paper_printf(p, "%.4g%% of what reached a worker is known", 100.0 * v->coverage);
+    /* Cut, not rounded: 100% is all of them. */
+    ww_paper_printf(p, "%.4g%% of what reached a worker is known",
+                    (double)(uint64_t)(10000.0 * v->coverage) / 100.0);
     for (enum ww_source s = WW_BY_KERNEL; s < WW_SOURCES; s++) {
         if (v->by[s] == 0)
             continue;
