@@ -175,10 +175,11 @@ static double percent_of(uint64_t part, uint64_t all)
 static void put_table_row(struct ww_paper *p, const char *label, uint64_t kept, uint64_t lost)
 {
     ww_paper_printf(p, "%*s%-16s %8" PRIu64 " %8" PRIu64, INDENT, "", label, kept, lost);
-    if (kept + lost > 0)
+    if (kept + lost > 0) {
         ww_paper_printf(p, "   %.3g%% lost\n", percent_of(lost, kept + lost));
-    else
+    } else {
         ww_paper_printf(p, "   never happened\n");
+    }
 }
 
 static void put_table(struct ww_paper *p, const struct ww_table *t)
@@ -250,10 +251,11 @@ static void put_cause(struct ww_paper *p, const struct ww_verdict *v,
         return;
     put_label(p, "what to do");
     const struct ww_finding *other = same_fix(v, f);
-    if (other != NULL)
+    if (other != NULL) {
         ww_paper_printf(p, "as for %s\n", other->id);
-    else
+    } else {
         ww_paper_wrap(p, BODY, BODY, f->fix);
+    }
 }
 
 void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v, const struct ww_finding *f)

@@ -144,10 +144,11 @@ static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
     }
     put_value(p, v->value, &at);
     ww_paper_wrap(p, at, at, v->why.len > 0 ? v->why : WW_STR("(no reason given)"));
-    if (v->findings == 0)
+    if (v->findings == 0) {
         put_no_finding(p, v);
-    else
+    } else {
         put_grades(p, v, at);
+    }
 }
 
 /* ---- findings and their timelines */
