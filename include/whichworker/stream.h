@@ -8,7 +8,7 @@
 
 struct ww_stream;
 
-/* What happens to a stream. Never called from inside one of the functions below, nor after close. */
+/* What happens to a stream. Never called from inside a function below, nor after close. */
 struct ww_stream_events {
     void (*on_connected)(void *owner);         /* a dialled stream may be written to */
     void (*on_read)(void *owner, ww_str bytes); /* borrowed until it returns */

@@ -28,9 +28,10 @@ bool ww_fields_add(struct ww_fields *f, struct ww_arena *a, ww_str name, ww_str 
 
 ww_str ww_fields_get(const struct ww_fields *f, ww_str name)
 {
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name))
             return f->v[i].value;
+    }
     return (ww_str){ 0 };
 }
 
@@ -38,9 +39,10 @@ size_t ww_fields_count(const struct ww_fields *f, ww_str name)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name))
             n++;
+    }
     return n;
 }
 
@@ -51,10 +53,11 @@ static size_t member_len(ww_str s)
     size_t i = 0;
 
     for (; i < s.len && (quoted || s.ptr[i] != ','); i++) {
-        if (s.ptr[i] == '"')
+        if (s.ptr[i] == '"') {
             quoted = !quoted;
-        else if (quoted && s.ptr[i] == '\\' && i + 1 < s.len)
+        } else if (quoted && s.ptr[i] == '\\' && i + 1 < s.len) {
             i++;
+        }
     }
     return i;
 }
@@ -72,9 +75,10 @@ static bool list_has(ww_str list, ww_str token)
 
 bool ww_fields_has_token(const struct ww_fields *f, ww_str name, ww_str token)
 {
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name) && list_has(f->v[i].value, token))
             return true;
+    }
     return false;
 }
 
