@@ -28,7 +28,7 @@ static const char payload_sql[] = "SELECT value, form, json FROM payload ORDER B
 /* The bodies follow the columns of the exchange. */
 static const char exchange_sql[] =
     "SELECT x.id" EXCHANGE_COLUMNS(NAME) ", q.bytes, a.bytes FROM exchange AS x "
-    "LEFT JOIN body AS q ON q.hash = x.request_body LEFT JOIN body AS a ON a.hash = x.response_body "
+    "LEFT JOIN body AS q ON q.id = x.request_body LEFT JOIN body AS a ON a.id = x.response_body "
     "ORDER BY x.started_us, x.id";
 /* clang-format on */
 
