@@ -54,7 +54,7 @@ enum statement {
 };
 
 static const char *const statements[STATEMENT_COUNT] = {
-#define STATEMENT_SQL(id, sql) [STATEMENT_##id] = sql,
+#define STATEMENT_SQL(id, sql) [STATEMENT_##id] = (sql),
     STATEMENTS(STATEMENT_SQL)
 #undef STATEMENT_SQL
 };
@@ -156,10 +156,11 @@ static int named(sqlite3_stmt *s, const char *name)
 
 static void bind_text(sqlite3_stmt *s, int at, ww_str v)
 {
-    if (v.ptr == NULL)
+    if (v.ptr == NULL) {
         sqlite3_bind_null(s, at);
-    else
+    } else {
         sqlite3_bind_text64(s, at, v.ptr, v.len, SQLITE_STATIC, SQLITE_UTF8);
+    }
 }
 
 static void bind_int(sqlite3_stmt *s, int at, int64_t v)
@@ -175,10 +176,11 @@ static void bind_u64(sqlite3_stmt *s, int at, uint64_t v)
 /* Of times and bodies 0 is the one that is not. */
 static void bind_nonzero(sqlite3_stmt *s, int at, int64_t v)
 {
-    if (v == 0)
+    if (v == 0) {
         sqlite3_bind_null(s, at);
-    else
+    } else {
         sqlite3_bind_int64(s, at, v);
+    }
 }
 
 /* ---- rows */
@@ -304,9 +306,10 @@ static bool write_rows(struct ww_writer *w, const struct ww_exchange *x)
     if (!begin(w) || !write_body(w, x->request_body.bytes, &request_body) ||
         !write_body(w, x->response_body.bytes, &response_body))
         return false;
-    for (size_t i = 0; i < x->payloads; i++)
+    for (size_t i = 0; i < x->payloads; i++) {
         if (!write_payload(w, &x->payload[i]))
             return false;
+    }
     bind_facts(s, x);
     bind_messages(w, s, x);
     bind_nonzero(s, AT(REQUEST_BODY), request_body);
@@ -343,12 +346,13 @@ static int refuse_leftovers(const char *path, struct ww_err *err)
         char name[BESIDE_PATH];
         struct stat st;
         snprintf(name, sizeof(name), "%s%s", path, beside[i]);
-        if (lstat(name, &st) == 0)
+        if (lstat(name, &st) == 0) {
             return ww_err_set(
                 err, WW_EUSAGE,
                 "'%s' is left from another recording: delete it, or choose another "
                 "name for the trace",
                 name);
+        }
     }
     return 0;
 }
@@ -359,16 +363,18 @@ static int create(const char *path, struct ww_err *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd < 0 && errno == EEXIST)
+    if (fd < 0 && errno == EEXIST) {
         return ww_err_set(
             err, WW_EUSAGE,
             "'%s' exists already, and a recording is never overwritten: delete it, or "
             "choose another name for the trace",
             path);
-    if (fd < 0 && errno == ENOENT)
+    }
+    if (fd < 0 && errno == ENOENT) {
         return ww_err_set(err, WW_EUSAGE,
                           "cannot create '%s': its directory does not exist; create it first",
                           path);
+    }
     if (fd < 0)
         return ww_err_errno(err, errno, "cannot create '%s'", path);
     int r = fchmod(fd, 0600); /* whatever the umask took away */
@@ -407,10 +413,11 @@ static bool insert_run(struct ww_writer *w, const struct ww_run *run)
 
 static bool prepare(struct ww_writer *w)
 {
-    for (size_t i = 0; i < STATEMENT_COUNT; i++)
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
         if (sqlite3_prepare_v3(w->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &w->statement[i], NULL) != SQLITE_OK)
             return false;
+    }
     assert(named(w->statement[STATEMENT_EXCHANGE], ":ended_as") == AT(ENDED_AS));
     return true;
 }
@@ -435,12 +442,13 @@ static bool use_wal(struct ww_writer *w)
     if (sqlite3_prepare_v2(w->db, "PRAGMA journal_mode = WAL", -1, &s, NULL) != SQLITE_OK)
         return false;
     if (sqlite3_step(s) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(s, 0), "wal") != 0)
+        strcmp((const char *)sqlite3_column_text(s, 0), "wal") != 0) {
         ww_err_set(
             &w->err, WW_ESYSTEM,
             "cannot record to '%s': its file system has no shared memory for a write-ahead "
             "log; choose a directory on a local disk",
             w->path);
+    }
     return sqlite3_finalize(s) == SQLITE_OK && !failed(w);
 }
 
