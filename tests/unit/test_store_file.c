@@ -258,12 +258,17 @@ static void a_reader_sees_one_moment_of_a_live_recording(void **state)
     emit(w, plain(2));
     ww_writer_commit(w);
     struct ww_reader *r = reader_at(p->path);
+    struct ww_reader *idle = reader_at(p->path); /* its moment is the opening */
     assert_non_null(next_exchange(r));
     emit(w, plain(3));
     ww_writer_commit(w);
     assert_int_equal(count_exchanges(p->path), 3);
     assert_non_null(next_exchange(r));
     assert_null(next_exchange(r));
+    assert_int_equal(next_exchange(idle)->id, 1);
+    assert_int_equal(next_exchange(idle)->id, 2);
+    assert_null(next_exchange(idle));
+    ww_reader_close(idle);
     emit(w, plain(4));
     close_writer(w); /* though somebody reads */
     ww_reader_close(r);
