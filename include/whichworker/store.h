@@ -26,7 +26,8 @@ void ww_writer_commit(struct ww_writer *w);
 const struct ww_err *ww_writer_error(const struct ww_writer *w);
 uint64_t ww_writer_lost(const struct ww_writer *w);
 
-/* Commits, records the end and the stalls, folds the WAL into the file, frees. */
+/* Commits, records the end, the stalls and what was lost, folds the WAL into the file (unless somebody
+ * is reading: then it stays beside it), frees. Returns the first error of the recording. */
 int ww_writer_close(struct ww_writer *w, int64_t ended_us, uint64_t stalls, struct ww_err *err);
 
 /* ---- reading */

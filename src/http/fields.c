@@ -82,13 +82,27 @@ bool ww_fields_has_token(const struct ww_fields *f, ww_str name, ww_str token)
     return false;
 }
 
+static char *put(char *at, ww_str s)
+{
+    if (s.len > 0)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+/* Each exchange that is recorded passes here twice: room is asked for once a line. */
 bool ww_fields_write(const struct ww_fields *f, struct ww_buf *out)
 {
     for (size_t i = 0; i < f->n; i++) {
-        ww_buf_add(out, f->v[i].name);
-        ww_buf_add(out, WW_STR(": "));
-        ww_buf_add(out, f->v[i].value);
-        ww_buf_add_char(out, '\n');
+        ww_str name = f->v[i].name;
+        ww_str value = f->v[i].value;
+        char *line = ww_buf_room(out, name.len + value.len + 3);
+        if (line == NULL)
+            return false;
+        line = put(line, name);
+        line = put(line, WW_STR(": "));
+        line = put(line, value);
+        *line = '\n';
+        out->len += name.len + value.len + 3;
     }
     return !out->full;
 }
