@@ -1,4 +1,5 @@
-/* judge: claims to findings: the same fault once, its strongest witness, its remedy, worst first. */
+/* judge: claims to findings: the same fault once, its strongest witness, its remedy, worst
+ * first. */
 #include "finding.h"
 
 #include <stdlib.h>
@@ -8,21 +9,24 @@
 
 static const char *const fix[WW_CAUSES] = {
     [WW_CAUSE_UNKNOWN] =
-        "Compare how the workers named in the evidence hold this state: whatever is created when a "
+        "Compare how the workers named in the evidence hold this state: whatever is created "
+        "when a "
         "worker starts (a secret, a cache, a list) must be shared by all of them.",
     [WW_CAUSE_PER_WORKER_SECRET] =
         "Give all workers the same signing key: read SECRET_KEY from the environment or a file "
         "instead of making a random one when a worker starts. One worker only hides it.",
     [WW_CAUSE_WORKER_MEMORY] =
-        "Move this state out of the process: to a database or a cache such as Redis. Until then run "
-        "one worker with threads, or sticky sessions. --preload does not help: after the fork each "
+        "Move this state out of the process: to a database or a cache such as Redis. Until "
+        "then run "
+        "one worker with threads, or sticky sessions. --preload does not help: after the fork "
+        "each "
         "worker changes its own copy (and uvicorn's workers are spawned, not forked).",
-    [WW_CAUSE_WORKER_RESTARTED] =
-        "The state died with its worker. Keep it outside the process (a database, a cache), so that "
-        "a restart, a reload or max_requests cannot lose it.",
-    [WW_CAUSE_STALE_CACHE] =
-        "The other worker caught up later: share the cache between the workers, invalidate it on "
-        "writes, or shorten its lifetime.",
+    [WW_CAUSE_WORKER_RESTARTED] = "The state died with its worker. Keep it outside the process "
+                                  "(a database, a cache), so that "
+                                  "a restart, a reload or max_requests cannot lose it.",
+    [WW_CAUSE_STALE_CACHE] = "The other worker caught up later: share the cache between the "
+                             "workers, invalidate it on "
+                             "writes, or shorten its lifetime.",
 };
 
 ww_str ww_step_words(struct model *m, size_t step)
@@ -67,7 +71,8 @@ void ww_claim_witness(struct claim *c, const struct model *m, size_t step, const
     }
     if (c->evidences == WW_WITNESS_MAX)
         return;
-    while (at > 0 && m->v.step[c->evidence[at - 1].step].started_us > m->v.step[step].started_us) {
+    while (at > 0 &&
+           m->v.step[c->evidence[at - 1].step].started_us > m->v.step[step].started_us) {
         c->evidence[at] = c->evidence[at - 1];
         at--;
     }
@@ -91,9 +96,11 @@ static void list_masks(struct model *m, struct ww_finding *f, size_t step)
         if (leaf.path == last || !ww_leaf_masked(&m->normal, l->scope, leaf))
             continue;
         last = leaf.path;
-        const char *why = ww_mask_learned(&m->normal, l->scope, leaf.path) ? "differs within one worker"
-                          : m->normal.word[leaf.path].volatile_key         ? "changes by its name"
-                                                                   : "a date, a number of seconds or an identifier";
+        const char *why = ww_mask_learned(&m->normal, l->scope, leaf.path)
+                              ? "differs within one worker"
+                          : m->normal.word[leaf.path].volatile_key
+                              ? "changes by its name"
+                              : "a date, a number of seconds or an identifier";
         f->masked[f->maskeds++] =
             ww_arena_printf(&m->arena, WW_STRF ": %s", WW_STRV(ww_quotable(m, leaf.path)), why);
     }
@@ -139,8 +146,9 @@ void ww_claim(struct model *m, const struct claim *claim)
         if (m->v.findings == m->finding_cap)
             m->v.finding =
                 ww_grow(m->v.finding, m->v.findings + 1, &m->finding_cap, sizeof *m->v.finding);
-        m->v.finding[m->v.findings++] =
-            (struct ww_finding){ .guarantee = c.guarantee, .cause = c.cause, .fix = ww_str_c(fix[c.cause]) };
+        m->v.finding[m->v.findings++] = (struct ww_finding){ .guarantee = c.guarantee,
+                                                             .cause = c.cause,
+                                                             .fix = ww_str_c(fix[c.cause]) };
     }
     struct ww_finding *f = &m->v.finding[at];
     if (fresh || c.grade > f->grade || (c.grade == f->grade && c.telling > m->telling[at])) {
@@ -171,6 +179,6 @@ void ww_findings_settle(struct model *m)
     if (m->v.findings > 0)
         qsort(m->v.finding, m->v.findings, sizeof *m->v.finding, worst_first);
     for (size_t i = 0; i < m->v.findings; i++) {
-        snprintf(m->v.finding[i].id, sizeof m->v.finding[i].id, "f%zu", i + 1);
+        snprintf(m->v.finding[i].id, sizeof m->v.finding[i].id, "f%u", (unsigned)i + 1);
     }
 }

@@ -7,8 +7,8 @@
 #define WW_WITNESS_MAX 4
 
 /*
- * One fault, as a rule hands it in. Claims of the same guarantee, cause, method and route are one
- * finding; the strongest of them is its witness. Slices are in the model's arena.
+ * One fault, as a rule hands it in. Claims of the same guarantee, cause, method and route are
+ * one finding; the strongest of them is its witness. Slices are in the model's arena.
  */
 struct claim {
     enum ww_guarantee guarantee;
@@ -25,7 +25,8 @@ struct claim {
 
 void ww_claim(struct model *m, const struct claim *c);
 
-/* Adds a step to the witness, in order of time; a step that is there already is not repeated. */
+/* Adds a step to the witness, in order of time; a step that is there already is not repeated.
+ */
 void ww_claim_witness(struct claim *c, const struct model *m, size_t step, const char *role,
                       ww_str value);
 
@@ -35,7 +36,8 @@ ww_str ww_step_words(struct model *m, size_t step);
 /* A word as a message may quote it: not too long. */
 ww_str ww_quotable(struct model *m, uint32_t word);
 
-/* Whether `later` began after everything before `step` had ended and its predecessor is gone. */
+/* Whether `later` began after everything before `step` had ended and its predecessor is gone.
+ */
 bool ww_restarted_since(const struct model *m, size_t before, size_t step);
 
 /* Orders the findings, numbers them, and writes their ids. */

@@ -232,7 +232,8 @@ static void settle_workers(struct ww_judge *j)
 
 /* ---- sessions and splits */
 
-static void session_workers(struct model *m, struct ww_verdict_session *s, size_t *seen, size_t mark)
+static void session_workers(struct model *m, struct ww_verdict_session *s, size_t *seen,
+                            size_t mark)
 {
     size_t n = 0;
 
@@ -265,7 +266,7 @@ static void settle_sessions(struct model *m)
     for (size_t i = 0; i < v->sessions; i++) {
         struct ww_verdict_session *s = &v->session[i];
         const struct ww_session_key *key = ww_sessions_key(m->keys, i);
-        snprintf(s->id, sizeof s->id, "s%zu", i + 1);
+        snprintf(s->id, sizeof s->id, "s%u", (unsigned)i + 1);
         s->kind = key->kind;
         s->key_name = key->name;
         s->key_value = key->value;
@@ -401,8 +402,8 @@ static void settle_verdict(struct ww_judge *j)
         v->why = v->finding[0].message;
     } else if (j->cfg.fail_on == WW_FAIL_ON_SPLIT && v->splits > 0) {
         v->value = WW_FAIL;
-        v->why = ww_arena_printf(&j->m.arena, "%zu split%s: a session changed its worker", v->splits,
-                                 v->splits == 1 ? "" : "s");
+        v->why = ww_arena_printf(&j->m.arena, "%zu split%s: a session changed its worker",
+                                 v->splits, v->splits == 1 ? "" : "s");
     }
 }
 

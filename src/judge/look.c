@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#define CARRIED_MAX 48  /* values of one write that are followed */
-#define ANSWER_MAX  16  /* scalars of a write's answer that are followed */
-#define VALUE_MIN   3   /* shorter texts occur by chance */
-#define SHAPE_WORDS 64  /* a longer text answer is told by its status alone */
+#define CARRIED_MAX  48  /* values of one write that are followed */
+#define ANSWER_MAX   16  /* scalars of a write's answer that are followed */
+#define VALUE_MIN    3   /* shorter texts occur by chance */
+#define SHAPE_WORDS  64  /* a longer text answer is told by its status alone */
 #define CHANGES_SEEN 512 /* changes that are looked at for one interval */
-#define TEXT_MAX    (1u << 20)
+#define TEXT_MAX     (1u << 20)
 
 /* ---- routes and resources */
 
@@ -129,7 +129,8 @@ static void carry(struct model *m, struct look *l, ww_str field, uint32_t value,
     if (l->carrieds >= CARRIED_MAX || is_secret_name(field) || !worth_following(m, value))
         return;
     for (size_t i = 0; i < l->carrieds; i++) {
-        if (m->carried[l->carried + i].value == value && m->carried[l->carried + i].place == place)
+        if (m->carried[l->carried + i].value == value &&
+            m->carried[l->carried + i].place == place)
             return;
     }
     if (m->carrieds == m->carried_cap)
@@ -203,17 +204,17 @@ static void carry_place(struct model *m, const struct ww_exchange *x, struct loo
         ww_str path = ww_exchange_path(x);
         if (!ww_str_eq(ww_word_text(&m->normal, leaf.path), WW_STR("/id")))
             continue;
-        ww_str made =
-            ww_arena_printf(&m->normal.arena, "%.*s%s" WW_STRF, (int)path.len, path.ptr,
-                            ww_str_ends(path, WW_STR("/")) ? "" : "/",
-                            WW_STRV(ww_word_text(&m->normal, leaf.value)));
+        ww_str made = ww_arena_printf(&m->normal.arena, "%.*s%s" WW_STRF, (int)path.len,
+                                      path.ptr, ww_str_ends(path, WW_STR("/")) ? "" : "/",
+                                      WW_STRV(ww_word_text(&m->normal, leaf.value)));
         carry(m, l, WW_STR("id"), ww_word(&m->normal, made), true);
     }
 }
 
 static bool says_how_it_went(ww_str path)
 {
-    static const char *const key[] = { "status", "result", "success", "ok", "error", "code", "state" };
+    static const char *const key[] = { "status", "result", "success", "ok",
+                                       "error",  "code",   "state" };
 
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         if (ww_str_ends(path, ww_str_c(key[i])))
@@ -235,8 +236,8 @@ static uint32_t shape_of(struct model *m, const struct ww_exchange *x, const str
         for (uint32_t i = 0; i < v->leaves && (json || v->leaves < SHAPE_WORDS); i++) {
             ww_str path = ww_word_text(&m->normal, v->leaf[i].path);
             ww_str value = ww_word_text(&m->normal, v->leaf[i].value);
-            bool fixed = ww_str_eq(value, WW_STR("true")) || ww_str_eq(value, WW_STR("false")) ||
-                         ww_str_eq(value, WW_STR("null"));
+            bool fixed = ww_str_eq(value, WW_STR("true")) ||
+                         ww_str_eq(value, WW_STR("false")) || ww_str_eq(value, WW_STR("null"));
             if (json && i > 0 && v->leaf[i].path == v->leaf[i - 1].path)
                 continue;
             if (json)
@@ -258,8 +259,8 @@ static void add_cookie(struct model *m, ww_str name, ww_str value, bool cleared)
 
     if (kind < WW_COOKIE_SESSION || (value.len == 0 && !cleared))
         return;
-    ww_str pair = ww_arena_printf(&m->normal.arena, "cookie " WW_STRF "=" WW_STRF, WW_STRV(name),
-                                  WW_STRV(value));
+    ww_str pair = ww_arena_printf(&m->normal.arena, "cookie " WW_STRF "=" WW_STRF,
+                                  WW_STRV(name), WW_STRV(value));
     size_t *payload = ww_map_find(&m->payload, value);
     if (m->cookies == m->cookie_cap)
         m->cookie = ww_grow(m->cookie, m->cookies + 1, &m->cookie_cap, sizeof *m->cookie);
@@ -304,7 +305,8 @@ static bool answered_by_cache(const struct ww_exchange *x)
         return true;
     for (size_t i = 0; i < sizeof field / sizeof *field; i++) {
         ww_str v = ww_fields_get(&x->response_fields, ww_str_c(field[i]));
-        if (ww_str_find_nocase(v, WW_STR("hit")) >= 0 || ww_str_find_nocase(v, WW_STR("stale")) >= 0)
+        if (ww_str_find_nocase(v, WW_STR("hit")) >= 0 ||
+            ww_str_find_nocase(v, WW_STR("stale")) >= 0)
             return true;
     }
     return false;
@@ -328,13 +330,14 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
     l.complete = x->end == WW_END_COMPLETE && x->by != WW_BY_NOBODY;
     l.logout = ww_smell_logout(m->normal.smell, path);
     l.login = ww_smell_login(m->normal.smell, path);
-    l.removal = ww_smell_removal(m->normal.smell, path) || ww_str_eq(x->method, WW_STR("DELETE"));
+    l.removal =
+        ww_smell_removal(m->normal.smell, path) || ww_str_eq(x->method, WW_STR("DELETE"));
     l.changes = (l.kind == LOOK_WRITE || l.removal) && x->by != WW_BY_NOBODY;
     l.cached = answered_by_cache(x);
     l.to_login = x->status >= 300 && x->status < 400 && x->status != 304 && !l.login &&
                  ww_smell_login(m->normal.smell, location);
-    l.acknowledged = l.complete && x->status >= 200 && x->status < 400 && x->status != 304 &&
-                     !l.to_login;
+    l.acknowledged =
+        l.complete && x->status >= 200 && x->status < 400 && x->status != 304 && !l.to_login;
     l.bearer = ww_str_starts_nocase(ww_fields_get(&x->request_fields, WW_STR("authorization")),
                                     WW_STR("bearer"));
     if (x->status != 0 && !ww_str_eq(x->method, WW_STR("HEAD")))
@@ -380,7 +383,8 @@ int32_t ww_step_pid(const struct model *m, size_t step)
 }
 
 bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
-                        bool (*counts)(const struct model *m, size_t step, void *ctx), void *ctx)
+                        bool (*counts)(const struct model *m, size_t step, void *ctx),
+                        void *ctx)
 {
     size_t low = 0, high = m->changes, seen = 0;
 
@@ -418,8 +422,9 @@ static void settle_session(struct model *m, const struct ww_verdict_session *s)
         const struct ww_step *step = &m->v.step[s->step[i]];
         struct look *l = &m->look[s->step[i]];
         l->at = i;
-        l->overlaps = latest > step->started_us ||
-                      (i + 1 < s->steps && m->v.step[s->step[i + 1]].started_us < step->ended_us);
+        l->overlaps =
+            latest > step->started_us ||
+            (i + 1 < s->steps && m->v.step[s->step[i + 1]].started_us < step->ended_us);
         if (step->ended_us > latest)
             latest = step->ended_us;
     }
@@ -441,7 +446,8 @@ static void settle_changes(struct model *m)
     }
 }
 
-/* Two reads of a resource in one session, by one worker, nothing changed between: the control. */
+/* Two reads of a resource in one session, by one worker, nothing changed between: the control.
+ */
 static void learn_masks(struct model *m, const struct ww_verdict_session *s, uint32_t *last)
 {
     size_t run = 0; /* where the present run of one worker began */
@@ -459,7 +465,8 @@ static void learn_masks(struct model *m, const struct ww_verdict_session *s, uin
             m->look[before].at < run || m->look[before].view == m->look[step].view ||
             ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us))
             continue;
-        ww_mask_learn(&m->normal, m->look[step].scope, m->look[before].view, m->look[step].view);
+        ww_mask_learn(&m->normal, m->look[step].scope, m->look[before].view,
+                      m->look[step].view);
     }
 }
 

@@ -1,4 +1,5 @@
-/* judge: what the rules see: every exchange as interned words, by session and in order of time. */
+/* judge: what the rules see: every exchange as interned words, by session and in order of time.
+ */
 #ifndef WW_JUDGE_MODEL_H
 #define WW_JUDGE_MODEL_H
 
@@ -87,10 +88,11 @@ bool ww_speaks(const struct model *m, size_t step);
 /* A read whose view can be compared. */
 bool ww_readable(const struct model *m, size_t step);
 
-/* A change whose time meets the interval, and for which `counts` is true. With more changes there
- * than are looked at the answer is true: unknown beats wrong. */
+/* A change whose time meets the interval, and for which `counts` is true. With more changes
+ * there than are looked at the answer is true: unknown beats wrong. */
 bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
-                        bool (*counts)(const struct model *m, size_t step, void *ctx), void *ctx);
+                        bool (*counts)(const struct model *m, size_t step, void *ctx),
+                        void *ctx);
 bool ww_any_change(const struct model *m, int64_t from_us, int64_t to_us);
 
 int32_t ww_step_pid(const struct model *m, size_t step);

@@ -1,8 +1,8 @@
-/* judge: bodies to views: decode, take apart, intern; and the masks that say what may differ. */
+/* judge: bodies to views: decode, take apart, intern; and the masks that say what may differ.
+ */
 #include "normal.h"
 
 #include <jansson.h>
-
 #include <stdlib.h>
 
 #define DECODED_MAX (4u << 20) /* bytes of a body that are looked at */
@@ -38,7 +38,8 @@ static bool read_number(ww_str s, double *out)
 {
     char text[32], *end;
 
-    if (s.len == 0 || s.len >= sizeof text || (s.ptr[0] != '-' && (s.ptr[0] < '0' || s.ptr[0] > '9')))
+    if (s.len == 0 || s.len >= sizeof text ||
+        (s.ptr[0] != '-' && (s.ptr[0] < '0' || s.ptr[0] > '9')))
         return false;
     memcpy(text, s.ptr, s.len);
     text[s.len] = '\0';
@@ -72,8 +73,9 @@ uint32_t ww_word(struct normal *n, ww_str text)
         unsigned char hash[WW_HASH_BYTES];
         ww_hash(text, hash);
         memcpy(longer, text.ptr, WORD_HEAD);
-        int len = snprintf(longer + WORD_HEAD, sizeof longer - WORD_HEAD, "~%02x%02x%02x%02x%02x%02x",
-                           hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
+        int len =
+            snprintf(longer + WORD_HEAD, sizeof longer - WORD_HEAD, "~%02x%02x%02x%02x%02x%02x",
+                     hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
         text = ww_str_n(longer, WORD_HEAD + (size_t)len);
     }
     size_t *known = ww_map_find(&n->word_at, text);
@@ -119,8 +121,8 @@ static void add_value(struct build *b, uint32_t value)
 
 static bool token_char(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           (unsigned char)c >= 0x80;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '_' || (unsigned char)c >= 0x80;
 }
 
 /* Takes the next run of letters and digits from the front of *rest. */
@@ -155,8 +157,8 @@ static void add_leaf(struct build *b, ww_str path, ww_str value)
         return;
     }
     if (b->view.leaves == b->leaf_cap)
-        b->view.leaf =
-            ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap, sizeof *b->view.leaf);
+        b->view.leaf = ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap,
+                               sizeof *b->view.leaf);
     struct leaf l = { .path = ww_word(b->n, path), .value = ww_word(b->n, value) };
     b->view.leaf[b->view.leaves++] = l;
     add_value(b, l.value);
@@ -216,7 +218,8 @@ static void add_json(struct build *b, json_t *v)
         }
         return;
     case JSON_STRING:
-        add_leaf(b, ww_buf_str(&b->path), ww_str_n(json_string_value(v), json_string_length(v)));
+        add_leaf(b, ww_buf_str(&b->path),
+                 ww_str_n(json_string_value(v), json_string_length(v)));
         return;
     case JSON_INTEGER:
         snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
@@ -229,15 +232,17 @@ static void add_json(struct build *b, json_t *v)
     case JSON_FALSE:
     case JSON_NULL:
         add_leaf(b, ww_buf_str(&b->path),
-                 json_is_true(v) ? WW_STR("true") : json_is_false(v) ? WW_STR("false") : WW_STR("null"));
+                 json_is_true(v)    ? WW_STR("true")
+                 : json_is_false(v) ? WW_STR("false")
+                                    : WW_STR("null"));
         return;
     }
 }
 
 static bool text_break(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '<' || c == '>' || c == '"' ||
-           c == '\'';
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '<' || c == '>' ||
+           c == '"' || c == '\'';
 }
 
 /* Each word of a text is a leaf whose place is the word before it. */
@@ -360,8 +365,8 @@ static bool is_textual(ww_str type)
     return false;
 }
 
-uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields, const struct ww_body *body,
-                    bool whole)
+uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
+                    const struct ww_body *body, bool whole)
 {
     ww_str encoding = ww_fields_get(fields, WW_STR("content-encoding"));
     bool cut = !whole || body->bytes.len < body->size;
@@ -402,7 +407,8 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields, const stru
 
 static bool has_value(const struct view *v, uint32_t word)
 {
-    return v->values > 0 && bsearch(&word, v->value, v->values, sizeof word, value_order) != NULL;
+    return v->values > 0 &&
+           bsearch(&word, v->value, v->values, sizeof word, value_order) != NULL;
 }
 
 bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word)
@@ -508,7 +514,10 @@ void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b)
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 ww_str ww_form_decode(struct normal *n, ww_str s)
@@ -518,7 +527,8 @@ ww_str ww_form_decode(struct normal *n, ww_str s)
 
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        if (c == '%' && i + 2 < s.len && hex_digit(s.ptr[i + 1]) >= 0 && hex_digit(s.ptr[i + 2]) >= 0) {
+        if (c == '%' && i + 2 < s.len && hex_digit(s.ptr[i + 1]) >= 0 &&
+            hex_digit(s.ptr[i + 2]) >= 0) {
             c = (char)(hex_digit(s.ptr[i + 1]) * 16 + hex_digit(s.ptr[i + 2]));
             i += 2;
         } else if (c == '+') {

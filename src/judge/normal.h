@@ -19,8 +19,8 @@ struct word {
 };
 
 /*
- * One scalar of a body. JSON: path is "/cars/ * /name" (array positions all read "*", so that order
- * does not matter). Text: path is "after WORD", the word that stands before it.
+ * One scalar of a body. JSON: path is "/cars/ * /name" (array positions all read "*", so that
+ * order does not matter). Text: path is "after WORD", the word that stands before it.
  */
 struct leaf {
     uint32_t path;
@@ -31,10 +31,10 @@ enum view_kind { VIEW_JSON, VIEW_TEXT };
 
 struct view {
     enum view_kind kind;
-    bool cut;           /* there was more: absence proves nothing */
-    struct leaf *leaf;  /* sorted by path, then value */
+    bool cut;          /* there was more: absence proves nothing */
+    struct leaf *leaf; /* sorted by path, then value */
     uint32_t leaves;
-    uint32_t *value;    /* sorted: every scalar, member name and token in it, for presence */
+    uint32_t *value; /* sorted: every scalar, member name and token in it, for presence */
     uint32_t values;
 };
 
@@ -56,10 +56,10 @@ void ww_normal_release(struct normal *n);
 uint32_t ww_word(struct normal *n, ww_str text);
 ww_str ww_word_text(const struct normal *n, uint32_t word);
 
-/* The view of a message's body, or WW_NONE where nothing can be said of it. `whole`: the message
- * ended properly. */
-uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields, const struct ww_body *body,
-                    bool whole);
+/* The view of a message's body, or WW_NONE where nothing can be said of it. `whole`: the
+ * message ended properly. */
+uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
+                    const struct ww_body *body, bool whole);
 uint32_t ww_view_json(struct normal *n, ww_str json);
 
 /* Whether the view shows this word: as a scalar, or all its tokens somewhere. */
@@ -73,7 +73,8 @@ uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path);
 
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l);
 
-/* Two reads that one worker answered with no write between: what differs is noise in this scope. */
+/* Two reads that one worker answered with no write between: what differs is noise in this
+ * scope. */
 void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b);
 bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path);
 

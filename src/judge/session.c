@@ -1,7 +1,10 @@
 /* judge: exchanges to client sessions: cookie lineage, then Authorization, then the client. */
 #include "session.h"
 
+#include <whichworker/map.h>
+
 #include <assert.h>
+#include <stdlib.h>
 
 /* How many holders of one cookie value, and cookies of one session, are looked at. */
 #define HOLDERS_SEEN 64
@@ -12,14 +15,14 @@
 #define NOBODY SIZE_MAX
 
 /*
- * That a session was given a cookie value. A signed cookie is made of payload, second and key: two
- * clients that begin in the same second get the same value. So a value has many holders, and only
- * those that were given no newer one since are `live`.
+ * That a session was given a cookie value. A signed cookie is made of payload, second and key:
+ * two clients that begin in the same second get the same value. So a value has many holders,
+ * and only those that were given no newer one since are `live`.
  */
 struct holder {
     size_t session;
-    size_t older;       /* the next holder of the same value, or NOBODY */
-    size_t older_mine;  /* the next value of the same session, or NOBODY */
+    size_t older;      /* the next holder of the same value, or NOBODY */
+    size_t older_mine; /* the next value of the same session, or NOBODY */
     ww_str name;
     bool live;
 };
@@ -101,8 +104,8 @@ static bool is_session_cookie(const struct ww_sessions *s, ww_str name, ww_str v
     return value.len > 0 && ww_sessions_cookie(s, name, value) >= WW_COOKIE_SESSION;
 }
 
-static size_t session_add(struct ww_sessions *s, enum ww_key_kind kind, ww_str name, ww_str value,
-                          bool weak)
+static size_t session_add(struct ww_sessions *s, enum ww_key_kind kind, ww_str name,
+                          ww_str value, bool weak)
 {
     if (s->sessions == s->session_cap)
         s->session = ww_grow(s->session, s->sessions + 1, &s->session_cap, sizeof *s->session);
@@ -152,7 +155,8 @@ static void hold(struct ww_sessions *s, size_t session, ww_str name, ww_str valu
     if (head == NULL)
         head = ww_map_put(&s->value, ww_arena_dup(&s->arena, key), NOBODY, NULL);
 
-    for (size_t h = one->mine; h != NOBODY && seen < HOLDERS_SEEN; h = s->holder[h].older_mine) {
+    for (size_t h = one->mine; h != NOBODY && seen < HOLDERS_SEEN;
+         h = s->holder[h].older_mine) {
         if (ww_str_eq(s->holder[h].name, name))
             s->holder[h].live = false;
         seen++;
@@ -169,9 +173,10 @@ static void hold(struct ww_sessions *s, size_t session, ww_str name, ww_str valu
 }
 
 /*
- * Whose request carries this value? The live holder on the same client connection, else the only
- * live one. Where several fit, the newest is taken and all of them become weak: what follows may
- * have been mixed up. An old value still belongs to whoever had it: a lineage is a tree.
+ * Whose request carries this value? The live holder on the same client connection, else the
+ * only live one. Where several fit, the newest is taken and all of them become weak: what
+ * follows may have been mixed up. An old value still belongs to whoever had it: a lineage is a
+ * tree.
  */
 static size_t holder_session(struct ww_sessions *s, size_t newest, uint64_t connection)
 {
@@ -224,7 +229,8 @@ static size_t by_request_cookie(struct ww_sessions *s, const struct ww_exchange 
 }
 
 /* Holds what the response sets; begins a session with it if there is none yet. */
-static size_t by_response_cookie(struct ww_sessions *s, const struct ww_exchange *x, size_t session)
+static size_t by_response_cookie(struct ww_sessions *s, const struct ww_exchange *x,
+                                 size_t session)
 {
     for (size_t i = 0; i < x->response_fields.n; i++) {
         struct ww_set_cookie c;
@@ -267,8 +273,9 @@ static size_t by_other_key(struct ww_sessions *s, const struct ww_exchange *x)
     if (known != NULL)
         return *known;
     key = ww_arena_dup(&s->arena, key);
-    size_t session = session_add(s, has_auth ? WW_KEY_AUTHORIZATION : WW_KEY_CLIENT, name,
-                                 ww_str_from(key, name.len + 1), !has_auth && !is_local(x->client));
+    size_t session =
+        session_add(s, has_auth ? WW_KEY_AUTHORIZATION : WW_KEY_CLIENT, name,
+                    ww_str_from(key, name.len + 1), !has_auth && !is_local(x->client));
     ww_map_put(&s->other, key, session, NULL);
     return session;
 }

@@ -1,4 +1,5 @@
-/* judge: what names tell: session cookies, log-outs, removals, fields that change by themselves. */
+/* judge: what names tell: session cookies, log-outs, removals, fields that change by
+ * themselves. */
 #ifndef WW_JUDGE_SMELL_H
 #define WW_JUDGE_SMELL_H
 
@@ -9,7 +10,7 @@ enum ww_cookie_kind {
     WW_COOKIE_OTHER,   /* not a session: an input of the request, like a header */
     WW_COOKIE_NOISE,   /* analytics, CSRF: neither a session nor an input */
     WW_COOKIE_SESSION, /* a session, by its name */
-    WW_COOKIE_ID       /* a session whose value is a mere identifier: it changes only when reset */
+    WW_COOKIE_ID /* a session whose value is a mere identifier: it changes only when reset */
 };
 
 struct ww_smell {

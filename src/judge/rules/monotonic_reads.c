@@ -1,4 +1,5 @@
-/* judge: monotonic-reads: the view follows the worker, or a count falls when the worker changes. */
+/* judge: monotonic-reads: the view follows the worker, or a count falls when the worker
+ * changes. */
 #include "rule.h"
 
 #include <math.h>
@@ -79,7 +80,8 @@ static struct compare compare(const struct reads *r, size_t a, size_t b)
     return c;
 }
 
-/* Reads of one resource in one session, nothing changed by anybody between the first and the last. */
+/* Reads of one resource in one session, nothing changed by anybody between the first and the
+ * last. */
 struct window {
     size_t step[WINDOW_MAX];
     size_t cls[WINDOW_MAX];
@@ -141,8 +143,8 @@ static double ways(const struct window *w, size_t worker, size_t left[CLASSES_MA
 }
 
 /*
- * If views did not depend on the worker, every order of the workers over these reads would be as
- * probable as any other. The share of orders in which each worker has one view: exact.
+ * If views did not depend on the worker, every order of the workers over these reads would be
+ * as probable as any other. The share of orders in which each worker has one view: exact.
  */
 static double window_odds(const struct window *w)
 {
@@ -159,7 +161,8 @@ static double window_odds(const struct window *w)
     return p > 1 ? 1 : p;
 }
 
-static size_t index_of(struct ww_map *map, struct ww_arena *a, uint32_t x, uint32_t y, size_t fresh)
+static size_t index_of(struct ww_map *map, struct ww_arena *a, uint32_t x, uint32_t y,
+                       size_t fresh)
 {
     uint32_t key[2] = { x, y };
     ww_str text = ww_str_n((const char *)key, sizeof key);
@@ -251,7 +254,8 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
 
     if (i == r->counters) {
         if (r->counters == r->counter_cap)
-            r->counter = ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
+            r->counter =
+                ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
         r->counter[r->counters++] = (struct counter){ .path = path };
     }
     return &r->counter[i];
@@ -276,17 +280,19 @@ static void judge_numbers(struct reads *r, size_t before, size_t own, size_t ste
     struct model *m = r->m;
     const struct look *l = &m->look[step];
     const struct view *v = &m->normal.view[l->view];
-    bool counts = before != SIZE_MAX && !ww_any_change(m, m->v.step[before].started_us,
-                                                       m->v.step[step].ended_us);
+    bool counts = before != SIZE_MAX &&
+                  !ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us);
     bool own_counts = own != SIZE_MAX &&
                       !ww_any_change(m, m->v.step[own].started_us, m->v.step[step].ended_us);
     enum ww_crossing how = counts ? ww_crossing(&r->cross, m, before, step) : CROSS_NEITHER;
     size_t numbers = 0;
 
-    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX && (counts || own_counts); i++) {
+    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX && (counts || own_counts);
+         i++) {
         uint32_t path = v->leaf[i].path;
         double now, then;
-        if (m->normal.word[path].volatile_key || m->normal.word[v->leaf[i].value].volatile_value ||
+        if (m->normal.word[path].volatile_key ||
+            m->normal.word[v->leaf[i].value].volatile_value ||
             !number_at(&m->normal, l->view, path, &now))
             continue;
         numbers++;
@@ -325,14 +331,15 @@ static void judge_group(struct reads *r, const size_t *step, size_t n)
             k++;
         }
         if (k < WORKERS_MAX)
-            judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], k < owners ? own[k] : SIZE_MAX, step[i]);
+            judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], k < owners ? own[k] : SIZE_MAX,
+                          step[i]);
         if (k == owners && owners < WORKERS_MAX)
             owner[owners++] = worker;
         if (k < WORKERS_MAX)
             own[k] = step[i];
-        if (w.n > 0 && (w.n == WINDOW_MAX ||
-                        ww_any_change(r->m, r->m->v.step[w.step[0]].started_us,
-                                      r->m->v.step[step[i]].ended_us))) {
+        if (w.n > 0 &&
+            (w.n == WINDOW_MAX || ww_any_change(r->m, r->m->v.step[w.step[0]].started_us,
+                                                r->m->v.step[step[i]].ended_us))) {
             judge_window(r, &w);
             w.n = 0;
         }
@@ -384,7 +391,9 @@ static void walk_session(struct reads *r, const struct ww_verdict_session *s)
 
 static enum ww_grade grade_of(double odds, bool enough)
 {
-    return odds <= ODDS_CERTAIN && enough ? WW_CONFIRMED : odds <= ODDS_LIKELY ? WW_LIKELY : WW_POSSIBLE;
+    return odds <= ODDS_CERTAIN && enough ? WW_CONFIRMED
+           : odds <= ODDS_LIKELY          ? WW_LIKELY
+                                          : WW_POSSIBLE;
 }
 
 static void claim_follow(struct model *m, const struct follow *f)
@@ -405,8 +414,9 @@ static void claim_follow(struct model *m, const struct follow *f)
         &m->arena,
         "GET " WW_STRF " follows the worker: %d and %d disagree about \"" WW_STRF "\" (" WW_STRF
         "), each of them never about itself, with no write between",
-        WW_STRV(ww_word_text(&m->normal, m->look[f->other].path)), (int)ww_step_pid(m, f->first),
-        (int)ww_step_pid(m, f->other), WW_STRV(value), WW_STRV(ww_quotable(m, f->place)));
+        WW_STRV(ww_word_text(&m->normal, m->look[f->other].path)),
+        (int)ww_step_pid(m, f->first), (int)ww_step_pid(m, f->other), WW_STRV(value),
+        WW_STRV(ww_quotable(m, f->place)));
     ww_claim_witness(&c, m, f->first, "read", value);
     ww_claim_witness(&c, m, f->other, "read-other", value);
     ww_claim_witness(&c, m, f->back, "read-again", value);
@@ -426,7 +436,8 @@ static void claim_counter(struct model *m, const struct counter *n)
 
     c.message = ww_arena_printf(
         &m->arena,
-        WW_STRF " shows %.15g (" WW_STRF ") after worker %d had shown %.15g: the count falls only "
+        WW_STRF " shows %.15g (" WW_STRF
+                ") after worker %d had shown %.15g: the count falls only "
                 "when the worker changes",
         WW_STRV(ww_step_words(m, n->after)), n->to, WW_STRV(ww_quotable(m, n->path)),
         (int)ww_step_pid(m, n->before), n->from);
@@ -468,6 +479,7 @@ static void check(struct model *m)
 
 const struct rule ww_rule_monotonic_reads = {
     .guarantee = WW_MONOTONIC_READS,
-    .help = "the session saw newer state on one worker, then older on another, with no write between",
+    .help = "the session saw newer state on one worker, then older on another, with no write "
+            "between",
     .check = check,
 };

@@ -19,8 +19,8 @@ struct loss {
     bool doubtful;            /* other clients wrote what is not known to be harmless */
 };
 
-/* A message that is shown once ("added figo") is kept from the write to the first read and lost by
- * the second on any worker: so the two kinds of step are each other's no control. */
+/* A message that is shown once ("added figo") is kept from the write to the first read and lost
+ * by the second on any worker: so the two kinds of step are each other's no control. */
 enum leg { FROM_WRITE, FROM_READ };
 
 struct tally {
@@ -29,10 +29,11 @@ struct tally {
     bool has_best;
 };
 
-/* What a write of this kind does to that field of a read of that kind, learned from all sessions. */
+/* What a write of this kind does to that field of a read of that kind, learned from all
+ * sessions. */
 struct relation {
     struct carried example;
-    uint64_t learned; /* how often the writer's own worker showed the value */
+    uint64_t learned;      /* how often the writer's own worker showed the value */
     struct tally tally[2]; /* from the write to a read; from a read to the next */
 };
 
@@ -45,7 +46,7 @@ struct watch {
     enum leg from; /* what kind of step that is */
     bool before;   /* the writer's worker showed it in a read */
     bool pending;
-    bool excused;  /* the pending loss counts only if the writer's worker shows it again */
+    bool excused; /* the pending loss counts only if the writer's worker shows it again */
     struct loss loss;
 };
 
@@ -93,7 +94,8 @@ static struct relation *relation_of(struct walk *w, const struct fact *f, size_t
             w->relation =
                 ww_grow(w->relation, w->relations + 1, &w->relation_cap, sizeof *w->relation);
         w->relation[w->relations] = (struct relation){ .example = f->what };
-        known = ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
+        known =
+            ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
     }
     *out_index = (uint32_t)*known;
     return &w->relation[*known];
@@ -111,8 +113,8 @@ static void learn_harmless(struct walk *w, uint32_t relation, uint32_t route)
     uint32_t pair[2];
 
     if (!is_harmless(w, relation, route))
-        ww_map_put(&w->harmless, ww_arena_dup(&w->m->arena, key_of(w, relation, route, pair)), 1,
-                   NULL);
+        ww_map_put(&w->harmless, ww_arena_dup(&w->m->arena, key_of(w, relation, route, pair)),
+                   1, NULL);
 }
 
 /* ---- facts begin and end */
@@ -141,10 +143,10 @@ static void facts_begin(struct walk *w, size_t step)
         struct carried what = m->carried[l->carried + i];
         bool weak = m->v.session[m->v.step[step].session].weak;
         /* A session that may be several people's must not speak for the others. */
-        ww_str kind = ww_arena_printf(
-            &m->arena, "kind %d " WW_STRF "\n" WW_STRF "\n%u", weak,
-            WW_STRV(ww_word_text(&m->normal, l->route)),
-            WW_STRV(ww_word_text(&m->normal, what.field)), (unsigned)l->shape);
+        ww_str kind =
+            ww_arena_printf(&m->arena, "kind %d " WW_STRF "\n" WW_STRF "\n%u", weak,
+                            WW_STRV(ww_word_text(&m->normal, l->route)),
+                            WW_STRV(ww_word_text(&m->normal, what.field)), (unsigned)l->shape);
         if (w->facts >= FACTS_MAX)
             fact_die(w, &w->fact[w->facts % FACTS_MAX]);
         w->fact[w->facts++ % FACTS_MAX] =
@@ -174,11 +176,14 @@ static void own_change(struct walk *w, size_t step)
 
 static bool is_paged(ww_str target)
 {
-    static const char *const name[] = { "page", "limit", "offset", "per_page", "cursor", "size=" };
+    static const char *const name[] = {
+        "page", "limit", "offset", "per_page", "cursor", "size="
+    };
 
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         ptrdiff_t query = ww_str_find(target, WW_STR("?"));
-        if (query >= 0 && ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
+        if (query >= 0 &&
+            ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
             return true;
     }
     return false;
@@ -235,7 +240,8 @@ static struct watch *watch_of(struct walk *w, struct fact *f, size_t read)
 
 /* ---- the first walk: which writes show in which reads, which writes leave them alone */
 
-/* What was in the list before is still there, and the value stands in a list: the write adds. */
+/* What was in the list before is still there, and the value stands in a list: the write adds.
+ */
 static void no_loss(void *ctx, struct leaf l, bool in_a)
 {
     bool *lost = ctx;
@@ -257,10 +263,12 @@ static void learn(struct walk *w, struct fact *f, struct watch *watch, size_t re
         learn_harmless(w, watch->relation, f->between[i]);
     }
     if (f->what.place || before == WW_NONE ||
-        m->v.step[before].session != m->v.step[read].session || m->look[before].at > m->look[f->write].at)
+        m->v.step[before].session != m->v.step[read].session ||
+        m->look[before].at > m->look[f->write].at)
         return;
     uint32_t place = ww_view_place(&m->normal, m->look[read].view, f->what.value);
-    bool lost = place == WW_NONE || ww_str_find(ww_word_text(&m->normal, place), WW_STR("/*")) < 0 ||
+    bool lost = place == WW_NONE ||
+                ww_str_find(ww_word_text(&m->normal, place), WW_STR("/*")) < 0 ||
                 m->normal.view[m->look[before].view].leaves == 0;
     ww_view_diff(&m->normal, m->look[before].view, m->look[read].view, no_loss, &lost);
     if (!lost)
@@ -326,8 +334,8 @@ static unsigned strength(const struct model *m, const struct loss *l)
 {
     bool weak = m->v.session[m->v.step[l->lost].session].weak;
 
-    return (weak ? 0u : 32u) + (l->again ? 16u : 0u) + (l->before ? 8u : 0u) + (l->payload ? 4u : 0u) +
-           (l->doubtful ? 0u : 2u) + (l->caught_up ? 0u : 1u);
+    return (weak ? 0u : 32u) + (l->again ? 16u : 0u) + (l->before ? 8u : 0u) +
+           (l->payload ? 4u : 0u) + (l->doubtful ? 0u : 2u) + (l->caught_up ? 0u : 1u);
 }
 
 /* The pending loss is as well known as it will be. */
@@ -378,10 +386,9 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
     struct model *m = w->m;
     struct ww_table *t = &tally_of(w, watch)->table;
     enum ww_crossing how = ww_crossing(&w->cross, m, watch->kept, read);
-    struct foreign foreign = { .w = w,
-                               .fact = f,
-                               .relation = watch->relation,
-                               .session = m->v.step[read].session };
+    struct foreign foreign = {
+        .w = w, .fact = f, .relation = watch->relation, .session = m->v.step[read].session
+    };
 
     if (watch->pending || how == CROSS_NEITHER)
         return;
@@ -404,8 +411,8 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
 
 static void look_at(struct walk *w, struct fact *f, size_t read)
 {
-    enum sight sight = f->dead || !ww_before(w->m, f->write, read) ? SIGHT_NOTHING
-                                                                 : see(w->m, f, read);
+    enum sight sight =
+        f->dead || !ww_before(w->m, f->write, read) ? SIGHT_NOTHING : see(w->m, f, read);
     struct watch *watch = sight == SIGHT_NOTHING ? NULL : watch_of(w, f, read);
 
     if (watch == NULL || watch->useless)

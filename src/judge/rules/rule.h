@@ -15,12 +15,13 @@ extern const struct rule ww_rule_read_your_writes;
 extern const struct rule ww_rule_status_flip;
 extern const struct rule ww_rule_monotonic_reads;
 
-/* In the order in which they run: a later rule leaves alone what an earlier one has explained. */
+/* In the order in which they run: a later rule leaves alone what an earlier one has explained.
+ */
 extern const struct rule *const ww_rules[];
 extern const size_t ww_rules_count;
 
-/* Whether steps a and b (a before b, one session) have only the one worker between and on them, or
- * different ones. NEITHER: crossed and came back, unknown, or something overlapped. */
+/* Whether steps a and b (a before b, one session) have only the one worker between and on them,
+ * or different ones. NEITHER: crossed and came back, unknown, or something overlapped. */
 enum ww_crossing { CROSS_SAME, CROSS_CHANGED, CROSS_NEITHER };
 
 /* For one session at a time: where each position's run of one worker began, and how many of the
@@ -31,9 +32,11 @@ struct crossings {
     size_t cap;
 };
 
-void ww_crossings_of(struct crossings *c, const struct model *m, const struct ww_verdict_session *s);
+void ww_crossings_of(struct crossings *c, const struct model *m,
+                     const struct ww_verdict_session *s);
 void ww_crossings_release(struct crossings *c);
-enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, size_t a, size_t b);
+enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, size_t a,
+                             size_t b);
 
 /* One-sided Fisher: how probable so lopsided a table is by chance. */
 double ww_table_odds(const struct ww_table *t);

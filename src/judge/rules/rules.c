@@ -13,7 +13,8 @@ const struct rule *const ww_rules[] = {
 
 const size_t ww_rules_count = sizeof ww_rules / sizeof *ww_rules;
 
-void ww_crossings_of(struct crossings *c, const struct model *m, const struct ww_verdict_session *s)
+void ww_crossings_of(struct crossings *c, const struct model *m,
+                     const struct ww_verdict_session *s)
 {
     if (s->steps > c->cap) {
         c->cap = s->steps * 2;
@@ -34,7 +35,8 @@ void ww_crossings_release(struct crossings *c)
     free(c->overlaps);
 }
 
-enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, size_t a, size_t b)
+enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, size_t a,
+                             size_t b)
 {
     size_t at_a = m->look[a].at, at_b = m->look[b].at;
 

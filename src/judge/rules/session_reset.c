@@ -1,4 +1,5 @@
-/* judge: session-reset: a worker replaces or clears the session cookie that another one issued. */
+/* judge: session-reset: a worker replaces or clears the session cookie that another one issued.
+ */
 #include "rule.h"
 
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static void note_issued(struct resets *r, size_t step)
     }
 }
 
-static struct relation *relation_of(struct resets *r, uint32_t name, uint32_t route, uint32_t member)
+static struct relation *relation_of(struct resets *r, uint32_t name, uint32_t route,
+                                    uint32_t member)
 {
     uint32_t key[3] = { name, route, member };
     ww_str text = ww_str_n((const char *)key, sizeof key);
@@ -66,7 +68,8 @@ static struct relation *relation_of(struct resets *r, uint32_t name, uint32_t ro
     return &r->relation[r->relations++];
 }
 
-static void count(struct resets *r, struct relation *rel, bool same, bool lost, const struct reset *how)
+static void count(struct resets *r, struct relation *rel, bool same, bool lost,
+                  const struct reset *how)
 {
     rel->table.same_lost += same && lost;
     rel->table.same_kept += same && !lost;
@@ -87,8 +90,8 @@ static uint32_t member_of(struct model *m, uint32_t path)
     return next < 0 ? path : ww_word(&m->normal, ww_str_upto(text, (size_t)next + 1));
 }
 
-/* Whether this leaf of the old payload is lost in the new one. A plain value that changed is not:
- * only one that is gone with its member, a list's element, or a number that fell. */
+/* Whether this leaf of the old payload is lost in the new one. A plain value that changed is
+ * not: only one that is gone with its member, a list's element, or a number that fell. */
 static bool leaf_lost(const struct model *m, struct leaf old, uint32_t fresh)
 {
     const struct view *v = &m->normal.view[fresh];
@@ -129,7 +132,8 @@ static void compare_payloads(struct resets *r, uint32_t name, uint32_t route, ui
     }
 }
 
-static const struct cookie_use *set_of(const struct model *m, const struct look *l, uint32_t name)
+static const struct cookie_use *set_of(const struct model *m, const struct look *l,
+                                       uint32_t name)
 {
     for (size_t i = l->sets; i > 0; i--) {
         if (m->cookie[l->set + i - 1].name == name)
@@ -175,8 +179,8 @@ static void judge_step(struct resets *r, size_t step)
 {
     const struct look *l = &r->m->look[step];
 
-    if (!ww_speaks(r->m, step) || l->overlaps || l->kind == LOOK_OTHER || l->logout || l->login ||
-        l->removal || r->m->v.step[step].status >= 500)
+    if (!ww_speaks(r->m, step) || l->overlaps || l->kind == LOOK_OTHER || l->logout ||
+        l->login || l->removal || r->m->v.step[step].status >= 500)
         return;
     for (size_t i = 0; i < l->sents; i++) {
         judge_cookie(r, step, &r->m->cookie[l->sent + i]);
@@ -186,7 +190,8 @@ static void judge_step(struct resets *r, size_t step)
 static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
 {
     const struct ww_table *t = &rel->table;
-    ww_str name = ww_word_text(&r->m->normal, r->m->cookie[r->m->look[rel->best.reset].sent].name);
+    ww_str name =
+        ww_word_text(&r->m->normal, r->m->cookie[r->m->look[rel->best.reset].sent].name);
     bool at_large = rel->best.read && ww_map_find(&r->control, name) != NULL;
 
     if (ww_restarted_since(r->m, rel->best.issued, rel->best.reset))
@@ -198,9 +203,11 @@ static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
                    ? WW_LIKELY
                    : WW_POSSIBLE;
     if (rel->best.payload)
-        return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0 ? WW_CONFIRMED
-                                                                                      : WW_LIKELY;
-    return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN && t->changed_kept == 0
+        return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0
+                   ? WW_CONFIRMED
+                   : WW_LIKELY;
+    return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
+                   t->changed_kept == 0
                ? WW_CONFIRMED
                : WW_LIKELY;
 }
@@ -220,10 +227,11 @@ static void claim_relation(struct resets *r, const struct relation *rel)
                        .occurrences = rel->table.changed_lost,
                        .telling = b->lost != WW_NONE && !m->normal.word[b->lost].is_number };
     ww_str lost = b->lost == WW_NONE ? (ww_str){ 0 } : ww_quotable(m, b->lost);
-    ww_str what = b->lost == WW_NONE
-                      ? WW_STR("")
-                      : ww_arena_printf(&m->arena, ": \"" WW_STRF "\" (" WW_STRF ") is gone from it",
-                                        WW_STRV(lost), WW_STRV(ww_quotable(m, b->place)));
+    ww_str what =
+        b->lost == WW_NONE
+            ? WW_STR("")
+            : ww_arena_printf(&m->arena, ": \"" WW_STRF "\" (" WW_STRF ") is gone from it",
+                              WW_STRV(lost), WW_STRV(ww_quotable(m, b->place)));
 
     c.message = ww_arena_printf(
         &m->arena, WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF,

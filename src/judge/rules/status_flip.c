@@ -7,7 +7,8 @@
 #define ODDS_CERTAIN 0.05
 
 struct flip {
-    size_t granted, refused, again; /* again: granted once more, or refused once more; or NOWHERE */
+    size_t granted, refused,
+        again; /* again: granted once more, or refused once more; or NOWHERE */
 };
 
 #define NOWHERE SIZE_MAX
@@ -22,10 +23,10 @@ struct relation {
 
 /* Of one resource, in one session. */
 struct state {
-    size_t granted; /* the last time, or NOWHERE */
-    size_t refused; /* since then; or before it, if that is all there is */
+    size_t granted;                  /* the last time, or NOWHERE */
+    size_t refused;                  /* since then; or before it, if that is all there is */
     size_t logouts, logins, changes; /* of the session, when `granted` or `refused` was noted */
-    size_t relation; /* where a pending flip was counted, or NOWHERE */
+    size_t relation;                 /* where a pending flip was counted, or NOWHERE */
 };
 
 struct flips {
@@ -52,7 +53,8 @@ static enum outcome outcome_of(const struct model *m, size_t step)
         return OUTCOME_NONE;
     if (status == 401 || status == 403 || l->to_login)
         return OUTCOME_DENIED;
-    if (l->kind == LOOK_READ && (status == 400 || status == 404 || status == 409 || status == 410))
+    if (l->kind == LOOK_READ &&
+        (status == 400 || status == 404 || status == 409 || status == 410))
         return OUTCOME_ABSENT;
     return status / 100 == 2 ? OUTCOME_GRANTED : OUTCOME_NONE;
 }
@@ -86,7 +88,8 @@ static struct state *state_of(struct flips *f, size_t session, uint32_t resource
 }
 
 /* Something of the session's own doing explains why the answer is another now. */
-static bool explained(const struct flips *f, const struct state *s, enum outcome how, unsigned status)
+static bool explained(const struct flips *f, const struct state *s, enum outcome how,
+                      unsigned status)
 {
     if (f->logouts != s->logouts || f->logins != s->logins)
         return true;
@@ -133,7 +136,8 @@ static void on_granted(struct flips *f, struct state *s, size_t step)
     } else if (s->granted == NOWHERE && s->refused != NOWHERE && quiet &&
                ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
                same_cookie(m, s->refused, step)) {
-        /* Refused first, granted with the same cookie by another worker: it may have come too early. */
+        /* Refused first, granted with the same cookie by another worker: it may have come too
+         * early. */
         r->table.changed_lost++;
         keep_best(r, (struct flip){ step, s->refused, NOWHERE });
     }
