@@ -175,8 +175,8 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static int open_recorder(struct server *s, const struct config *c, const struct ww_addr *upstream,
-                         struct ww_err *err)
+static int open_recorder(struct server *s, const struct config *c,
+                         const struct ww_addr *upstream, struct ww_err *err)
 {
     struct recorder *r = &s->recorder;
     const struct ww_queue_config queue = {
@@ -251,15 +251,16 @@ static int start(struct server *s, const struct config *c, const struct ww_addr 
     return WW_OK;
 }
 
-static void announce(const struct server *s, const struct config *c, const struct ww_addr *upstream)
+static void announce(const struct server *s, const struct config *c,
+                     const struct ww_addr *upstream)
 {
     const struct ww_addr *at = ww_listener_addr(s->listener);
     bool is_unix = at->sa.ss_family == AF_UNIX;
     struct ww_buf out;
 
     ww_buf_init(&out, 4096);
-    ww_buf_printf(&out, "listening on %s%s, forwarding to %s", is_unix ? "" : "http://", at->text,
-                  upstream->text);
+    ww_buf_printf(&out, "listening on %s%s, forwarding to %s", is_unix ? "" : "http://",
+                  at->text, upstream->text);
     if (c->trace.len > 0) {
         ww_buf_add_c(&out, ", recording to ");
         ww_buf_add_printable(&out, c->trace);

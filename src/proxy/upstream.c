@@ -1,4 +1,5 @@
-/* The worker's side of an exchange: dial, send the head but its last byte, send the body, receive. */
+/* The worker's side of an exchange: dial, send the head but its last byte, send the body,
+ * receive. */
 #include "proxy_private.h"
 
 #include <whichworker/units.h>
@@ -134,7 +135,8 @@ static void on_request_data(void *ctx, ww_str data)
     struct forward *f = ctx;
     struct batch *b = &f->client->proxy->batch;
 
-    capture_add(&f->request_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes, data);
+    capture_add(&f->request_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes,
+                data);
     f->x->request_body.size += data.len;
     if (batch_is_full(b))
         flush(f);
@@ -234,7 +236,8 @@ static void on_read(void *owner, ww_str bytes)
     struct ww_proxy *p = f->client->proxy;
 
     if (f->state == FORWARD_HOLD) {
-        /* It speaks before it was asked (a refusal for want of time, perhaps): the wait is over. */
+        /* It speaks before it was asked (a refusal for want of time, perhaps): the wait is
+         * over. */
         hold_cancel(&p->holds, &f->hold);
         let_go(f, WW_OWNER_UNKNOWN, NULL);
     }
