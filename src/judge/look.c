@@ -66,12 +66,16 @@ static void add_other_cookies(const struct model *m, struct ww_buf *out, ww_str 
     }
 }
 
-/* Whatever else of a request may choose the answer: fields, and cookies that are no session. */
-static void add_inputs(const struct model *m, struct ww_buf *out, const struct ww_exchange *x)
+/* Whatever else of a request may choose the answer: fields, and cookies that are no session.
+ * Without the user: what users have in common. */
+static void add_inputs(const struct model *m, struct ww_buf *out, const struct ww_exchange *x,
+                       bool with_user)
 {
     for (size_t i = 0; i < x->request_fields.n; i++) {
         const struct ww_field *f = &x->request_fields.v[i];
-        if (ww_str_eq_nocase(f->name, WW_STR("cookie")))
+        if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user)
+            ww_buf_add_c(out, "\nauthorization");
+        else if (ww_str_eq_nocase(f->name, WW_STR("cookie")))
             add_other_cookies(m, out, f->value);
         else if (!ww_smell_idle_field(f->name))
             ww_buf_printf(out, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
@@ -91,13 +95,14 @@ static void look_names(struct model *m, const struct ww_exchange *x, struct look
     ww_buf_clear(&b);
     add_template(m, &b, path);
     add_query(&b, query);
+    add_inputs(m, &b, x, false);
     l->scope = ww_word(&m->normal, ww_buf_str(&b));
     ww_buf_clear(&b);
     if (!ww_str_eq(x->method, WW_STR("GET")))
         ww_buf_printf(&b, WW_STRF " ", WW_STRV(x->method));
     ww_buf_add(&b, path);
     add_query(&b, query);
-    add_inputs(m, &b, x);
+    add_inputs(m, &b, x, true);
     for (size_t i = 0; i < l->carrieds; i++) {
         ww_buf_printf(&b, "\nfield " WW_STRF,
                       WW_STRV(ww_word_text(&m->normal, m->carried[l->carried + i].field)));

@@ -31,7 +31,7 @@ struct look {
     enum look_kind kind;
     uint32_t path;     /* without query */
     uint32_t route;    /* "POST /cars/{id}" */
-    uint32_t scope;    /* of reads: "/cars/{id}?page=2" */
+    uint32_t scope;    /* of reads: "/cars/{id}?page=2" and inputs, for all users */
     uint32_t resource; /* path, query and all other inputs: what is equal may be compared */
     uint32_t view;     /* of the response, or WW_NONE */
     uint32_t shape;    /* of a write's answer: success and refusal differ in it */

@@ -312,14 +312,26 @@ static bool outlived_harm(struct walk *w, const struct fact *f, const struct wat
     return true;
 }
 
-/* The readable cookie that the write's answer set, and the losing request sent, carried it. */
-static bool in_payload(struct model *m, const struct fact *f, size_t lost)
+static bool any_payload_shows(struct model *m, size_t first, size_t n, uint32_t value)
 {
-    const struct look *l = &m->look[lost];
+    for (size_t i = 0; i < n; i++) {
+        uint32_t payload = m->cookie[first + i].payload;
+        if (payload != WW_NONE && ww_view_shows(&m->normal, payload, value))
+            return true;
+    }
+    return false;
+}
 
-    for (size_t i = 0; i < l->sents; i++) {
-        uint32_t payload = m->cookie[l->sent + i].payload;
-        if (payload != WW_NONE && ww_view_shows(&m->normal, payload, f->what.value))
+/* The write put what it carried into the session's readable cookie, and the losing request sent it. */
+static bool in_payload(struct model *m, size_t write, size_t lost)
+{
+    const struct look *w = &m->look[write], *r = &m->look[lost];
+
+    for (size_t i = 0; i < w->carrieds; i++) {
+        struct carried what = m->carried[w->carried + i];
+        if (!what.place && any_payload_shows(m, w->set, w->sets, what.value) &&
+            !any_payload_shows(m, w->sent, w->sents, what.value) &&
+            any_payload_shows(m, r->sent, r->sents, what.value))
             return true;
     }
     return false;
@@ -405,7 +417,7 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .kept = watch->kept,
                                  .lost = read,
                                  .before = watch->before,
-                                 .payload = in_payload(m, f, read),
+                                 .payload = in_payload(m, f->write, read),
                                  .doubtful = foreign.unknown_kind };
 }
 
