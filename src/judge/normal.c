@@ -454,6 +454,15 @@ uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path)
     return low;
 }
 
+bool ww_view_same(const struct normal *n, uint32_t a, uint32_t b)
+{
+    if (a == b || a == WW_NONE || b == WW_NONE)
+        return a == b;
+    const struct view *x = &n->view[a], *y = &n->view[b];
+    return x->leaves == y->leaves &&
+           (x->leaves == 0 || memcmp(x->leaf, y->leaf, x->leaves * sizeof *x->leaf) == 0);
+}
+
 void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
                   void (*visit)(void *ctx, struct leaf l, bool in_a), void *ctx)
 {

@@ -78,6 +78,9 @@ bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l);
 void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b);
 bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path);
 
+/* Whether two views have the same leaves; either may be WW_NONE. */
+bool ww_view_same(const struct normal *n, uint32_t a, uint32_t b);
+
 /* Calls visit for each leaf that one view has and the other has not. */
 void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
                   void (*visit)(void *ctx, struct leaf l, bool in_a), void *ctx);

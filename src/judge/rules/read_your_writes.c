@@ -57,6 +57,8 @@ struct fact {
     uint32_t kind; /* the word for write route, field and answer's shape */
     uint32_t between[BETWEEN_MAX];
     size_t betweens;
+    bool closed; /* a later write carried the same value: what begins to show it may be that
+                    one's */
     struct watch watch[WATCHES_MAX];
     size_t watches;
     bool dead;
@@ -119,12 +121,12 @@ static void learn_harmless(struct walk *w, uint32_t relation, uint32_t route)
 
 /* ---- facts begin and end */
 
+static void flush(struct walk *w, struct watch *watch);
+
 static struct fact *fact_at(struct walk *w, size_t i)
 {
     return i < FACTS_MAX && i < w->facts ? &w->fact[i] : NULL;
 }
-
-static void flush(struct walk *w, struct watch *watch);
 
 static void fact_die(struct walk *w, struct fact *f)
 {
@@ -134,11 +136,33 @@ static void fact_die(struct walk *w, struct fact *f)
     f->dead = true;
 }
 
+/* A later write carries the same value: where the older one was not seen yet, it no longer
+ * tells. */
+static void facts_close(struct walk *w, uint32_t value)
+{
+    struct fact *f;
+
+    for (size_t i = 0; (f = fact_at(w, i)) != NULL; i++) {
+        if (f->what.value != value)
+            continue;
+        f->closed = true;
+        for (size_t k = 0; k < f->watches; k++) {
+            if (f->watch[k].kept == f->write) {
+                flush(w, &f->watch[k]);
+                f->watch[k].useless = true;
+            }
+        }
+    }
+}
+
 static void facts_begin(struct walk *w, size_t step)
 {
     struct model *m = w->m;
     const struct look *l = &m->look[step];
 
+    for (size_t i = 0; i < l->carrieds; i++) {
+        facts_close(w, m->carried[l->carried + i].value);
+    }
     for (size_t i = 0; i < l->carrieds; i++) {
         struct carried what = m->carried[l->carried + i];
         bool weak = m->v.session[m->v.step[step].session].weak;
@@ -224,7 +248,7 @@ static struct watch *watch_of(struct walk *w, struct fact *f, size_t read)
         if (f->watch[i].resource == resource)
             return &f->watch[i];
     }
-    if (f->watches == WATCHES_MAX)
+    if (f->watches == WATCHES_MAX || f->closed)
         return NULL;
 
     struct watch *watch = &f->watch[f->watches++];
@@ -322,7 +346,8 @@ static bool any_payload_shows(struct model *m, size_t first, size_t n, uint32_t 
     return false;
 }
 
-/* The write put what it carried into the session's readable cookie, and the losing request sent it. */
+/* The write put what it carried into the session's readable cookie, and the losing request sent
+ * it. */
 static bool in_payload(struct model *m, size_t write, size_t lost)
 {
     const struct look *w = &m->look[write], *r = &m->look[lost];
@@ -404,8 +429,11 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
 
     if (watch->pending || how == CROSS_NEITHER)
         return;
-    bool excused = ww_changed_between(m, m->v.step[watch->kept].started_us,
-                                      m->v.step[read].ended_us, could_remove, &foreign);
+    /* What a client carries in its own cookie is out of the others' reach. */
+    bool payload = in_payload(m, f->write, read);
+    bool excused =
+        !payload && ww_changed_between(m, m->v.step[watch->kept].started_us,
+                                       m->v.step[read].ended_us, could_remove, &foreign);
     if (how == CROSS_SAME) {
         t->same_lost += !excused;
         watch->useless = true;
@@ -417,7 +445,7 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .kept = watch->kept,
                                  .lost = read,
                                  .before = watch->before,
-                                 .payload = in_payload(m, f->write, read),
+                                 .payload = payload,
                                  .doubtful = foreign.unknown_kind };
 }
 
@@ -430,13 +458,15 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
     if (watch == NULL || watch->useless)
         return;
     if (!w->judging) {
-        if (sight == SIGHT_SHOWN)
+        if (sight == SIGHT_SHOWN) {
             learn(w, f, watch, read);
+            watch->kept = read;
+        }
         return;
     }
     if (w->relation[watch->relation].learned == 0 && !f->what.place)
         return;
-    if (!outlived_harm(w, f, watch))
+    if (!outlived_harm(w, f, watch) && !in_payload(w->m, f->write, read))
         return;
     if (sight == SIGHT_SHOWN)
         judge_shown(w, f, watch, read);

@@ -167,7 +167,11 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
         ww_map_put(&r->control, ww_word_text(&m->normal, sent->name), 1, NULL);
     if (sent->payload != WW_NONE) {
         uint32_t fresh = set == NULL ? sent->payload : set->cleared ? WW_NONE : set->payload;
-        if (set == NULL || set->cleared || fresh != WW_NONE)
+        /* The same content under another worker's signature: it may have been accepted, or it
+         * may be all that a newcomer gets. */
+        bool telling = same || set == NULL || set->pair == sent->pair ||
+                       !ww_view_same(&m->normal, fresh, sent->payload);
+        if (telling && (set == NULL || set->cleared || fresh != WW_NONE))
             compare_payloads(r, sent->name, l->route, sent->payload, fresh, same, how);
         return;
     }
