@@ -12,6 +12,7 @@ import servers  # noqa: E402
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "demo: builds in build/ by itself")
     config.addinivalue_line("markers", "soak: long; WW_SOAK=1 runs the full form")
 
 
