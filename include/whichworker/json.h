@@ -13,7 +13,7 @@
  */
 struct ww_json {
     struct ww_buf *out;
-    bool pretty; /* two spaces a level, a line for each member; short arrays of numbers stay flat */
+    bool pretty; /* two spaces a level and a line for each member */
     size_t depth;
     struct {
         char close;    /* '}' or ']' */

@@ -24,8 +24,11 @@ struct ww_queue;
 struct ww_queue_config {
     size_t max_events; /* it has room while fewer are waiting … */
     size_t max_bytes;  /* … and they hold less than this */
+    /* How long the thread waits for company once something waits, so that commits and wake-ups are
+     * shared; it does not wait on a queue that is half full, nor at the end. 0: not at all. */
+    uint32_t linger_ms;
     struct ww_sink *out; /* borrowed until ww_queue_free; called on the queue's thread */
-    /* On the queue's thread, each time all that was waiting has been handed on. May be NULL. */
+    /* On the queue's thread, each time a batch (all that was waiting) has been handed on. May be NULL. */
     void (*on_drained)(void *ctx);
     /* On the queue's thread, when a full queue is down to a half. May be NULL. Must only wake. */
     void (*on_room)(void *ctx);

@@ -54,4 +54,7 @@ bool ww_str_cut(ww_str *rest, char sep, ww_str *out_piece);
 /* A plain decimal of 1 to 19 digits, nothing else around it. False otherwise. */
 WW_MUST bool ww_str_u64(ww_str s, uint64_t *out_value);
 
+/* How many bytes the UTF-8 character at the front of s has (1 to 4); 0 if there is none there. */
+size_t ww_utf8_len(ww_str s);
+
 #endif

@@ -1,4 +1,4 @@
-/* base: calls that this project does not make; force-included, so that each is a compile error. */
+/* base: calls that this project does not make; force-included, so each is a compile error. */
 #ifndef WW_BANNED_H
 #define WW_BANNED_H
 

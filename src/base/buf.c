@@ -1,0 +1,127 @@
+/* A byte buffer with a limit. */
+#include <whichworker/arena.h>
+#include <whichworker/buf.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void ww_buf_init(struct ww_buf *b, size_t max_bytes)
+{
+    *b = (struct ww_buf){ .max = max_bytes };
+}
+
+void ww_buf_release(struct ww_buf *b)
+{
+    free(b->ptr);
+    *b = (struct ww_buf){ .max = b->max };
+}
+
+void ww_buf_clear(struct ww_buf *b)
+{
+    b->len = 0;
+    b->full = false;
+}
+
+char *ww_buf_room(struct ww_buf *b, size_t n)
+{
+    if (b->full || n > b->max - b->len) {
+        b->full = true;
+        return NULL;
+    }
+    if (b->len + n > b->cap) {
+        size_t cap = b->cap == 0 ? 256 : b->cap;
+
+        while (cap < b->len + n)
+            cap *= 2;
+        if (cap > b->max)
+            cap = b->max;
+        b->ptr = ww_xrealloc(b->ptr, cap);
+        b->cap = cap;
+    }
+    return b->ptr + b->len;
+}
+
+bool ww_buf_add(struct ww_buf *b, ww_str s)
+{
+    if (s.len == 0)
+        return !b->full;
+
+    char *room = ww_buf_room(b, s.len);
+
+    if (room == NULL)
+        return false;
+    memcpy(room, s.ptr, s.len);
+    b->len += s.len;
+    return true;
+}
+
+bool ww_buf_add_c(struct ww_buf *b, const char *c)
+{
+    return ww_buf_add(b, ww_str_c(c));
+}
+
+bool ww_buf_add_char(struct ww_buf *b, char c)
+{
+    return ww_buf_add(b, ww_str_n(&c, 1));
+}
+
+bool ww_buf_vprintf(struct ww_buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+
+    va_copy(again, ap);
+    int len = vsnprintf(NULL, 0, fmt, ap);
+
+    /* One more for the NUL that vsnprintf insists on; it is not part of the text. */
+    char *room = len < 0 ? NULL : ww_buf_room(b, (size_t)len + 1);
+
+    if (room != NULL) {
+        vsnprintf(room, (size_t)len + 1, fmt, again);
+        b->len += (size_t)len;
+    }
+    va_end(again);
+    return room != NULL;
+}
+
+bool ww_buf_printf(struct ww_buf *b, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    bool fits = ww_buf_vprintf(b, fmt, ap);
+    va_end(ap);
+    return fits;
+}
+
+bool ww_buf_add_printable(struct ww_buf *b, ww_str s)
+{
+    for (size_t i = 0; i < s.len;) {
+        size_t n = ww_utf8_len(ww_str_from(s, i));
+        unsigned char c = (unsigned char)s.ptr[i];
+        /* U+0080 to U+009F are control characters too: C2 80 to C2 9F. */
+        bool c1 = n == 2 && c == 0xc2 && (unsigned char)s.ptr[i + 1] < 0xa0;
+
+        if (n == 0 || c < 0x20 || c == 0x7f || c1) {
+            ww_buf_printf(b, "\\x%02x", c);
+            i += 1;
+            continue;
+        }
+        ww_buf_add(b, ww_str_n(s.ptr + i, n));
+        i += n;
+    }
+    return !b->full;
+}
+
+void ww_buf_consume(struct ww_buf *b, size_t n)
+{
+    if (n > b->len)
+        n = b->len;
+    b->len -= n;
+    if (b->len > 0 && n > 0)
+        memmove(b->ptr, b->ptr + n, b->len);
+}
+
+ww_str ww_buf_str(const struct ww_buf *b)
+{
+    return ww_str_n(b->ptr == NULL ? "" : b->ptr, b->len);
+}

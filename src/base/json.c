@@ -1,0 +1,135 @@
+/* A JSON writer with a stack of what is open. */
+#include <whichworker/json.h>
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+
+void ww_json_init(struct ww_json *j, struct ww_buf *out, bool pretty)
+{
+    *j = (struct ww_json){ .out = out, .pretty = pretty };
+}
+
+static void new_line(struct ww_json *j)
+{
+    if (!j->pretty)
+        return;
+    ww_buf_add_char(j->out, '\n');
+    for (size_t i = 0; i < j->depth; i++)
+        ww_buf_add_c(j->out, "  ");
+}
+
+static void quoted(struct ww_json *j, ww_str s)
+{
+    static const char hex[] = "0123456789abcdef";
+
+    ww_buf_add_char(j->out, '"');
+    for (size_t i = 0; i < s.len;) {
+        size_t n = ww_utf8_len(ww_str_from(s, i));
+        char c = s.ptr[i];
+
+        if (n == 0) {
+            ww_buf_add_c(j->out, "\xef\xbf\xbd"); /* U+FFFD */
+            n = 1;
+        } else if (c == '"' || c == '\\') {
+            ww_buf_add(j->out, ww_str_n((char[]){ '\\', c }, 2));
+        } else if ((unsigned char)c < 0x20 || c == 0x7f) {
+            char escaped[] = { '\\', 'u', '0', '0', hex[(c >> 4) & 15], hex[c & 15] };
+
+            ww_buf_add(j->out, ww_str_n(escaped, sizeof(escaped)));
+        } else {
+            ww_buf_add(j->out, ww_str_n(s.ptr + i, n));
+        }
+        i += n;
+    }
+    ww_buf_add_char(j->out, '"');
+}
+
+/* What stands before every value: a comma, a line, the key. */
+static void before(struct ww_json *j, const char *key)
+{
+    bool in_object = j->depth > 0 && j->level[j->depth - 1].close == '}';
+
+    assert(in_object == (key != NULL));
+    if (j->depth > 0) {
+        if (j->level[j->depth - 1].has_item)
+            ww_buf_add_char(j->out, ',');
+        j->level[j->depth - 1].has_item = true;
+        new_line(j);
+    }
+    if (key != NULL) {
+        quoted(j, ww_str_c(key));
+        ww_buf_add_c(j->out, j->pretty ? ": " : ":");
+    }
+}
+
+static void open_level(struct ww_json *j, const char *key, char open, char close)
+{
+    before(j, key);
+    assert(j->depth < WW_JSON_DEPTH);
+    ww_buf_add_char(j->out, open);
+    j->level[j->depth].close = close;
+    j->level[j->depth].has_item = false;
+    j->depth++;
+}
+
+void ww_json_obj(struct ww_json *j, const char *key)
+{
+    open_level(j, key, '{', '}');
+}
+
+void ww_json_arr(struct ww_json *j, const char *key)
+{
+    open_level(j, key, '[', ']');
+}
+
+void ww_json_end(struct ww_json *j)
+{
+    assert(j->depth > 0);
+    j->depth--;
+    if (j->level[j->depth].has_item)
+        new_line(j);
+    ww_buf_add_char(j->out, j->level[j->depth].close);
+}
+
+void ww_json_str(struct ww_json *j, const char *key, ww_str value)
+{
+    before(j, key);
+    if (value.ptr == NULL)
+        ww_buf_add_c(j->out, "null");
+    else
+        quoted(j, value);
+}
+
+void ww_json_int(struct ww_json *j, const char *key, int64_t value)
+{
+    before(j, key);
+    ww_buf_printf(j->out, "%" PRId64, value);
+}
+
+void ww_json_num(struct ww_json *j, const char *key, double value)
+{
+    before(j, key);
+    if (isfinite(value))
+        ww_buf_printf(j->out, "%.10g", value);
+    else
+        ww_buf_add_c(j->out, "null");
+}
+
+void ww_json_bool(struct ww_json *j, const char *key, bool value)
+{
+    before(j, key);
+    ww_buf_add_c(j->out, value ? "true" : "false");
+}
+
+void ww_json_null(struct ww_json *j, const char *key)
+{
+    before(j, key);
+    ww_buf_add_c(j->out, "null");
+}
+
+void ww_json_finish(struct ww_json *j)
+{
+    assert(j->depth == 0);
+    ww_buf_add_char(j->out, '\n');
+}

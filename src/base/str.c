@@ -1,0 +1,179 @@
+/* Slices: comparison, search, cutting from the front. */
+#include <whichworker/str.h>
+
+ww_str ww_str_c(const char *c)
+{
+    return (ww_str){ .ptr = c, .len = c == NULL ? 0 : strlen(c) };
+}
+
+ww_str ww_str_n(const char *ptr, size_t len)
+{
+    return (ww_str){ .ptr = ptr, .len = len };
+}
+
+bool ww_str_eq(ww_str a, ww_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static unsigned char lower(char c)
+{
+    unsigned char u = (unsigned char)c;
+
+    return u >= 'A' && u <= 'Z' ? (unsigned char)(u + ('a' - 'A')) : u;
+}
+
+static bool same_nocase(const char *a, const char *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+    return true;
+}
+
+bool ww_str_eq_nocase(ww_str a, ww_str b)
+{
+    return a.len == b.len && same_nocase(a.ptr, b.ptr, a.len);
+}
+
+int ww_str_cmp(ww_str a, ww_str b)
+{
+    size_t shared = a.len < b.len ? a.len : b.len;
+    int order = shared == 0 ? 0 : memcmp(a.ptr, b.ptr, shared);
+
+    if (order != 0)
+        return order;
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool ww_str_starts(ww_str s, ww_str prefix)
+{
+    return s.len >= prefix.len && ww_str_eq(ww_str_upto(s, prefix.len), prefix);
+}
+
+bool ww_str_starts_nocase(ww_str s, ww_str prefix)
+{
+    return s.len >= prefix.len && same_nocase(s.ptr, prefix.ptr, prefix.len);
+}
+
+bool ww_str_ends(ww_str s, ww_str suffix)
+{
+    return s.len >= suffix.len && ww_str_eq(ww_str_from(s, s.len - suffix.len), suffix);
+}
+
+ptrdiff_t ww_str_find(ww_str s, ww_str needle)
+{
+    if (needle.len == 0)
+        return 0;
+    if (s.len < needle.len)
+        return -1;
+
+    const char *at = memmem(s.ptr, s.len, needle.ptr, needle.len);
+
+    return at == NULL ? -1 : at - s.ptr;
+}
+
+ptrdiff_t ww_str_find_nocase(ww_str s, ww_str needle)
+{
+    for (size_t i = 0; i + needle.len <= s.len; i++)
+        if (same_nocase(s.ptr + i, needle.ptr, needle.len))
+            return (ptrdiff_t)i;
+    return -1;
+}
+
+ww_str ww_str_from(ww_str s, size_t at)
+{
+    if (s.ptr == NULL)
+        return s;
+    if (at > s.len)
+        at = s.len;
+    return ww_str_n(s.ptr + at, s.len - at);
+}
+
+ww_str ww_str_upto(ww_str s, size_t at)
+{
+    return ww_str_n(s.ptr, at < s.len ? at : s.len);
+}
+
+static bool is_ows(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+ww_str ww_str_trim(ww_str s)
+{
+    while (s.len > 0 && is_ows(s.ptr[0]))
+        s = ww_str_from(s, 1);
+    while (s.len > 0 && is_ows(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool ww_str_cut(ww_str *rest, char sep, ww_str *out_piece)
+{
+    if (rest->ptr == NULL)
+        return false;
+
+    const char *at = rest->len == 0 ? NULL : memchr(rest->ptr, sep, rest->len);
+
+    if (at == NULL) {
+        *out_piece = *rest;
+        *rest = (ww_str){ 0 };
+        return true;
+    }
+    *out_piece = ww_str_n(rest->ptr, (size_t)(at - rest->ptr));
+    *rest = ww_str_from(*rest, out_piece->len + 1);
+    return true;
+}
+
+bool ww_str_u64(ww_str s, uint64_t *out_value)
+{
+    uint64_t value = 0;
+
+    if (s.len == 0 || s.len > 19)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(s.ptr[i] - '0');
+    }
+    *out_value = value;
+    return true;
+}
+
+static bool continues(ww_str s, size_t n)
+{
+    if (s.len < n)
+        return false;
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)s.ptr[i] & 0xc0) != 0x80)
+            return false;
+    return true;
+}
+
+size_t ww_utf8_len(ww_str s)
+{
+    if (s.len == 0)
+        return 0;
+
+    unsigned char c = (unsigned char)s.ptr[0];
+    unsigned char second = s.len > 1 ? (unsigned char)s.ptr[1] : 0;
+
+    if (c < 0x80)
+        return 1;
+    if (c >= 0xc2 && c <= 0xdf)
+        return continues(s, 2) ? 2 : 0;
+    if (c >= 0xe0 && c <= 0xef) {
+        bool overlong = c == 0xe0 && second < 0xa0;
+        bool surrogate = c == 0xed && second > 0x9f;
+
+        return continues(s, 3) && !overlong && !surrogate ? 3 : 0;
+    }
+    if (c >= 0xf0 && c <= 0xf4) {
+        bool overlong = c == 0xf0 && second < 0x90;
+        bool beyond = c == 0xf4 && second > 0x8f;
+
+        return continues(s, 4) && !overlong && !beyond ? 4 : 0;
+    }
+    return 0;
+}
