@@ -59,7 +59,7 @@ run_meson() {
 run_e2e() {
   local name=$1 dir=$2
   shift 2
-  WHICHWORKER_BIN="$PWD/$dir/src/cli/whichworker" timeout -k 10 "$E2E_SECONDS" \
+  WHICHWORKER_BIN="$PWD/$dir/src/cli/whichworker" timeout -s INT -k 30 "$E2E_SECONDS" \
     $PYTHON -B -m pytest tests/e2e -q -p no:cacheprovider --color=no --durations=5 \
     -o junit_family=xunit2 --junit-xml="$RESULTS/$name.xml" "$@" || echo "$name" >>"$RESULTS/nonzero"
 }

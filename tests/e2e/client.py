@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 
-TIMEOUT = 30
+TIMEOUT = 15
 
 
 class Reply:
