@@ -1,4 +1,5 @@
-/* attrib: which process accepted this connection? One look never blocks; there is no loop here. */
+/* attrib: which process accepted this connection? One look never blocks; there is no loop here.
+ */
 #ifndef WHICHWORKER_ATTRIB_H
 #define WHICHWORKER_ATTRIB_H
 
@@ -7,8 +8,8 @@
 #include <whichworker/worker.h>
 
 /*
- * An upstream connection as seen from our end, once it is connected. Zero `state` to begin with: it
- * is attrib's own memory of earlier looks at the same connection.
+ * An upstream connection as seen from our end, once it is connected. Zero `state` to begin
+ * with: it is attrib's own memory of earlier looks at the same connection.
  */
 struct ww_flow {
     int fd;               /* ours; needed only for a Unix socket's inode, on the first look */
@@ -18,7 +19,12 @@ struct ww_flow {
     struct {
         uint64_t our_inode;  /* Unix: of our socket */
         uint64_t inode;      /* of the accepted socket, once there is one; 0 before */
-        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0 before */
+        int64_t accepted_us; /* ww_clock_mono_us of the first look that found it accepted; 0
+                                before */
+        struct ww_worker_id owner; /* whom the last look found with it */
+        int owner_fd;              /* its number there */
+        bool named;                /* the last look said KNOWN */
+        uint64_t last_pid;         /* the PID given out last when it said so; 0: not known */
     } state;
 };
 
@@ -26,7 +32,7 @@ struct ww_flow {
 enum ww_owner {
     WW_OWNER_QUEUED,    /* nobody has accepted yet: look again */
     WW_OWNER_UNSETTLED, /* accepted, by a process that may still hand it over: look again */
-    WW_OWNER_KNOWN,     /* final */
+    WW_OWNER_KNOWN,     /* let the request go; ww_attrib_confirm when the answer begins */
     WW_OWNER_AMBIGUOUS, /* several processes hold it. It may settle: look again, or give up */
     WW_OWNER_UNKNOWN    /* final: it cannot be known (ww_attrib_why) */
 };
@@ -46,7 +52,8 @@ enum ww_obstacle {
 
 struct ww_attrib;
 
-/* For one upstream address. proc_root is "/proc", or a directory made to look like it (tests). */
+/* For one upstream address. proc_root is "/proc", or a directory made to look like it (tests).
+ */
 struct ww_attrib *ww_attrib_new(const struct ww_addr *upstream, const char *proc_root,
                                 struct ww_err *err);
 void ww_attrib_free(struct ww_attrib *a); /* NULL is fine */
@@ -55,7 +62,18 @@ void ww_attrib_free(struct ww_attrib *a); /* NULL is fine */
 WW_MUST enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
                                      struct ww_worker *out_worker);
 
-/* Of the last look. */
+/*
+ * Did the process that the looks found answer by itself? Ask when the first byte of the
+ * response is here, once for each connection, whatever the last look said: a server that forks
+ * a child for each connection looks like one that does not, until it has forked. KNOWN: *worker
+ * is the one (written anew); or AMBIGUOUS or UNKNOWN, and nothing may be claimed. It also
+ * learns, so that the owner of a later connection need not be doubted. Costs one pread once the
+ * worker is proven.
+ */
+WW_MUST enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
+                                        struct ww_worker *worker);
+
+/* Of the last look or confirmation. */
 enum ww_obstacle ww_attrib_why(const struct ww_attrib *a);
 
 /* A sentence for the obstacle, and what the user can do about it. Static. */

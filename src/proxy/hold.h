@@ -1,0 +1,48 @@
+/* proxy: requests that are held until the accepting process is known. */
+#ifndef WW_HOLD_H
+#define WW_HOLD_H
+
+#include <whichworker/proxy.h>
+
+/* Who it is, or that it cannot be known. worker is NULL unless owner is KNOWN. */
+typedef void hold_cb(void *ctx, enum ww_owner owner, const struct ww_worker *worker);
+
+/* One held request: on the list from hold_begin until it was called back, or hold_cancel. */
+struct hold {
+    struct hold *prev;
+    struct hold *next;
+    struct ww_flow flow;
+    int64_t began_us;
+    int64_t accepted_us; /* first seen accepted, by somebody not final; 0: not yet */
+    hold_cb *cb;
+    void *ctx;
+    bool on_list;
+};
+
+/* All held requests, oldest first, and the one timer that looks at them: no hold, no timer. */
+struct holds {
+    struct hold *oldest;
+    struct hold *newest;
+    struct ww_tick *tick;
+    struct ww_looker looker;
+    int64_t attrib_timeout_us;
+    int64_t handover_timeout_us;
+    unsigned turn;
+};
+
+int holds_init(struct holds *hs, struct ww_loop *l, const struct ww_looker *looker,
+               const struct ww_proxy_config *cfg, struct ww_err *err);
+void holds_release(struct holds *hs);
+
+/* Looks at once. True: *out_owner (and *out_worker with KNOWN) is final and cb is not called. False:
+ * cb will be, later, once. */
+WW_MUST bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx,
+                        enum ww_owner *out_owner, struct ww_worker *out_worker);
+
+/* Takes it off the list; fine if it is not on it. */
+void hold_cancel(struct holds *hs, struct hold *h);
+
+/* One more look, outside the list: at the first byte of a response whose worker is still unknown. */
+WW_MUST bool hold_look_late(struct holds *hs, struct hold *h, struct ww_worker *out_worker);
+
+#endif
