@@ -41,7 +41,7 @@ def pieces(total, size=10007):
 def ended_as(proxy):
     """How the recorded exchanges ended, in order. The proxy must have been stopped."""
     with sqlite3.connect(proxy.trace) as db:
-        return [row[0] for row in db.execute("SELECT ended_as FROM exchanges ORDER BY id")]
+        return [row[0] for row in db.execute("SELECT ended_as FROM exchange ORDER BY id")]
 
 
 # ---- connections

@@ -32,7 +32,7 @@ def proxy(gunicorn, proxied):
 def count(proxy):
     with sqlite3.connect(proxy.trace) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return db.execute("SELECT count(*) FROM exchanges").fetchone()[0]
+        return db.execute("SELECT count(*) FROM exchange").fetchone()[0]
 
 
 def say_secrets(proxy):
@@ -52,8 +52,8 @@ def test_it_opens_with_the_sqlite3_shell(proxy):
     proxy.stop()
     if not shutil.which("sqlite3"):
         pytest.skip("the sqlite3 shell is not installed")
-    shown = subprocess.run(["sqlite3", str(proxy.trace), "SELECT count(*) FROM exchanges; "
-                            "SELECT count(*) >= 3 FROM connections; SELECT count(*) > 1 FROM workers; "
+    shown = subprocess.run(["sqlite3", str(proxy.trace), "SELECT count(*) FROM exchange; "
+                            "SELECT count(*) >= 3 FROM connection; SELECT count(*) > 1 FROM worker; "
                             "SELECT count(*) >= 0 FROM splits; SELECT count(*) FROM timeline; "
                             "PRAGMA user_version; PRAGMA application_id"],
                            capture_output=True, text=True, check=True).stdout.split()
@@ -129,7 +129,7 @@ def test_a_killed_proxy_leaves_a_trace_that_opens_and_reports(gunicorn, proxied)
     recorded = count(proxy)
     assert 0 < recorded <= len(answered) + 4
     with sqlite3.connect(proxy.trace) as db:
-        ids = [row[0] for row in db.execute("SELECT id FROM exchanges ORDER BY id")]
+        ids = [row[0] for row in db.execute("SELECT id FROM exchange ORDER BY id")]
     assert len(set(ids)) == recorded
 
 
