@@ -21,7 +21,7 @@ SANITIZED = os.environ.get("WHICHWORKER_SANITIZED") == "1"
 READY_SECONDS = 30
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
-LOG_TAIL_BYTES = 8000
+LOG_TAIL_BYTES = 3000
 
 
 class NotReady(Exception):
@@ -137,7 +137,7 @@ class Gunicorn(Process):
             address = self.BINDS[bind]
         self.spawn([PYTHON, "-m", "gunicorn", "--worker-class", worker_class, "--workers", workers,
                     "--threads", threads, "--bind", address, "--no-sendfile",
-                    "--graceful-timeout", 5, "--timeout", 120, *options, app],
+                    "--graceful-timeout", 1, "--timeout", 120, *options, app],
                    cwd=chdir, env={"PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
         where = self.wait_for_log(r"Listening at: (?:http://)?(\S+)").group(1)
         self.wait_for_log(r"Booting worker with pid: \d+", count=workers)
@@ -196,7 +196,7 @@ class Proxy(Process):
         if self.trace:
             argv += ["--trace", self.trace]
         self.spawn(argv + list(options))
-        found = self.wait_for_log(r"^.*listening on http://(\S+?):(\d+)(?:[^\d:].*)?$")
+        found = self.wait_for_log(r"^.*listening on http://(\[[^\]]+\]|[^:\s]+):(\d+)")
         self.host, self.port = found.group(1).strip("[]"), int(found.group(2))
         self.url = "http://%s:%d" % (found.group(1), self.port)
 

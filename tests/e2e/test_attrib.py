@@ -1,4 +1,5 @@
 """Every answer carries the PID of the worker that gave it. The oracle is the worker itself."""
+import re
 import socket
 
 import pytest
@@ -105,7 +106,7 @@ def test_forwarded_fields_tell_the_application_of_the_client(small):
         assert seen["x-forwarded-host"] == "%s:%d" % (small.host, small.port)
 
 
-def test_an_error_of_ours_is_tagged_unknown_or_not_at_all_but_never_with_a_pid(start, proxied):
+def test_an_error_of_ours_claims_no_worker(start, proxied):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         proxy = proxied(type("Refusing", (), {"address": "127.0.0.1:%d" % nobody.getsockname()[1]}))
@@ -113,4 +114,4 @@ def test_an_error_of_ours_is_tagged_unknown_or_not_at_all_but_never_with_a_pid(s
         head = answer.partition(b"\r\n\r\n")[0].lower()
         assert head.startswith(b"http/1.1 502")
         assert b"x-request-id:" in head
-        assert b"x-worker-pid: unknown" in head
+        assert re.search(rb"x-worker-pid: (none|unknown)\r", head)

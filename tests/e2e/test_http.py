@@ -14,12 +14,13 @@ from whoami import DECLARED_BY_DIE, pattern, pattern_sha256
 
 SIZES = [0, 1, 65535, 65536, 65537, 5 * 1024 * 1024]
 HUGE = 200 * 1024 * 1024
+READER_PAUSE = 0.003
 PEAK = (512 if SANITIZED else 64) * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def gunicorn(start_once):
-    return start_once(Gunicorn, worker_class="gthread", workers=2, threads=4)
+    return start_once(Gunicorn, worker_class="gthread", workers=2, threads=16)
 
 
 @pytest.fixture
@@ -405,7 +406,7 @@ def test_connect_is_not_proxied(origin, proxied):
 def test_a_slow_reader_gets_everything(proxy):
     size = 5 * 1024 * 1024
     with connect(proxy) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         sock.sendall(b"GET /bytes?n=%d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % size)
         data = b""
         digest, total = hashlib.sha256(), None
@@ -421,6 +422,7 @@ def test_a_slow_reader_gets_everything(proxy):
                 total = 0
             digest.update(piece)
             total += len(piece)
+            time.sleep(READER_PAUSE)
     assert total == size and digest.hexdigest() == pattern_sha256(size)
 
 

@@ -198,12 +198,17 @@ def test_a_running_recording_can_be_reported(start):
     ["proxy", "--upstream", "127.0.0.1:1", "--idle-timeout", "5 parsecs"],
     ["proxy", "--upstream", "127.0.0.1:1", "--frobnicate"],
     ["report"], ["report", "x.db", "--format", "smoke"], ["report", "x.db", "--fail-on", "maybe"],
-    ["report", "x.db", "--min-attributed", "2"], ["dance"], []])
+    ["report", "x.db", "--min-attributed", "2"], ["dance"]])
 def test_wrong_usage_is_3_and_says_what_to_do(argv):
     done = whichworker(*argv)
     assert done.returncode == 3
     assert "--help" in done.stderr or "help" in done.stderr
     assert done.stdout == ""
+
+
+def test_no_command_at_all_shows_the_help():
+    done = whichworker()
+    assert done.returncode == 3 and "report" in done.stdout + done.stderr
 
 
 def test_a_trace_that_is_not_there(tmp_path):
