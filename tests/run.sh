@@ -82,7 +82,7 @@ step "sanitizer build"
 must "configure-asan" configure build-asan -Db_sanitize=address,undefined \
   -Dc_args=-fno-sanitize-recover=undefined
 must "build-asan" compile build-asan
-export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
+export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16
 export UBSAN_OPTIONS=print_stacktrace=1
 
 step "unit, wire, case and lint tests under the sanitizers"
