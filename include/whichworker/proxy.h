@@ -20,9 +20,11 @@ struct ww_proxy_config {
     uint64_t capture_body_bytes;  /* how much of each body is kept in the exchange */
 };
 
-/* Who accepted? ww_attrib_look for real connections, a script in tests. */
+/* Who accepted, and who answered? ww_attrib_look and ww_attrib_confirm for real connections, a script
+ * in tests. */
 struct ww_looker {
     enum ww_owner (*look)(void *ctx, struct ww_flow *flow, struct ww_worker *out_worker);
+    enum ww_owner (*confirm)(void *ctx, struct ww_flow *flow, struct ww_worker *worker);
     void *ctx;
 };
 

@@ -15,12 +15,13 @@ enum exit_status {
 
 struct command {
     const char *name;
-    unsigned bit; /* its options' enum command_set */
+    unsigned bit;         /* its options' enum command_set */
     const char *help;     /* one line */
     const char *synopsis; /* behind "whichworker " */
     const char *text;     /* what it does */
     const char *examples; /* indented lines */
-    int (*run)(const struct config *c, struct ww_err *err); /* an exit status, or an enum ww_code */
+    int (*run)(const struct config *c,
+               struct ww_err *err); /* an exit status, or an enum ww_code */
 };
 
 extern const struct command command_proxy;

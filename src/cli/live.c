@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A terminal that is not read (Ctrl-S, a slow pipe) must not stop the recorder: what does not fit
- * here meanwhile is counted and left out. */
+/* A terminal that is not read (Ctrl-S, a slow pipe) must not stop the recorder: what does not
+ * fit here meanwhile is counted and left out. */
 #define WAITING_MAX_BYTES (256u << 10)
 #define TARGET_MAX_BYTES  120
 
@@ -90,11 +90,12 @@ void live_worker(struct live *l, const struct ww_worker *w)
     }
     l->worker[i].worker = *w;
     if (l->lines && w->ended_us != 0)
-        ww_buf_printf(&l->out, "             worker %" PRId32 " (w%" PRIu32 ") has ended\n", w->id.pid,
-                      w->slot);
+        ww_buf_printf(&l->out, "             worker %" PRId32 " (w%" PRIu32 ") has ended\n",
+                      w->id.pid, w->slot);
 }
 
-/* Another worker than the session's exchange just before, which had ended when this one began. */
+/* Another worker than the session's exchange just before, which had ended when this one began.
+ */
 static bool is_split(struct live *l, const struct ww_exchange *x, size_t session, size_t worker)
 {
     if (session >= l->lasts) {
@@ -223,33 +224,35 @@ static void put_attribution(const struct live *l, struct ww_buf *out)
     uint64_t forwarded = l->exchanges - l->by[WW_BY_NOBODY];
     uint64_t unknown = l->by[WW_BY_UNKNOWN] + l->by[WW_BY_AMBIGUOUS];
 
-    ww_buf_printf(out, "  worker known for %" PRIu64 " of %" PRIu64 " forwarded", forwarded - unknown,
-                  forwarded);
+    ww_buf_printf(out, "  worker known for %" PRIu64 " of %" PRIu64 " forwarded",
+                  forwarded - unknown, forwarded);
     if (unknown > 0)
-        ww_buf_printf(out, " (%" PRIu64 " unknown, %" PRIu64 " ambiguous)", l->by[WW_BY_UNKNOWN],
-                      l->by[WW_BY_AMBIGUOUS]);
+        ww_buf_printf(out, " (%" PRIu64 " unknown, %" PRIu64 " ambiguous)",
+                      l->by[WW_BY_UNKNOWN], l->by[WW_BY_AMBIGUOUS]);
     ww_buf_add_char(out, '\n');
     for (int end = WW_END_COMPLETE + 1; end < WW_ENDS; end++)
         if (l->end[end] > 0)
-            ww_buf_printf(out, "  %" PRIu64 " %s: %s\n", l->end[end], ww_end_token((enum ww_end)end),
-                          ww_end_sentence((enum ww_end)end));
+            ww_buf_printf(out, "  %" PRIu64 " %s: %s\n", l->end[end],
+                          ww_end_token((enum ww_end)end), ww_end_sentence((enum ww_end)end));
 }
 
 void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out)
 {
     ww_buf_printf(out,
-                  "%" PRIu64 " exchange%s on %" PRIu64 " connection%s in %.1f s, %zu session%s, %" PRIu64
-                  " split%s, %zu worker%s\n",
-                  l->exchanges, s_of(l->exchanges), e->connections, s_of(e->connections), e->seconds,
-                  l->lasts, s_of(l->lasts), l->splits, s_of(l->splits), l->workers,
+                  "%" PRIu64 " exchange%s on %" PRIu64
+                  " connection%s in %.1f s, %zu session%s, %" PRIu64 " split%s, %zu worker%s\n",
+                  l->exchanges, s_of(l->exchanges), e->connections, s_of(e->connections),
+                  e->seconds, l->lasts, s_of(l->lasts), l->splits, s_of(l->splits), l->workers,
                   s_of(l->workers));
     put_workers(l, out);
     put_attribution(l, out);
     if (e->stalls > 0)
-        ww_buf_printf(out, "  reading stopped %" PRIu64 " time%s to let the recorder catch up\n",
+        ww_buf_printf(out,
+                      "  reading stopped %" PRIu64 " time%s to let the recorder catch up\n",
                       e->stalls, s_of(e->stalls));
     if (e->lost > 0)
-        ww_buf_printf(out, "  %" PRIu64 " exchange%s could NOT be recorded\n", e->lost, s_of(e->lost));
+        ww_buf_printf(out, "  %" PRIu64 " exchange%s could NOT be recorded\n", e->lost,
+                      s_of(e->lost));
     if (e->trace.len > 0) {
         ww_buf_add_c(out, "judge it: whichworker report ");
         ww_buf_add_printable(out, e->trace);

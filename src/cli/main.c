@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy, &command_report, &command_help, NULL };
+const struct command *const commands[] = { &command_proxy, &command_report, &command_help,
+                                           NULL };
 
 const struct command *command_find(ww_str name)
 {
@@ -86,7 +87,8 @@ static int print_help(const struct command *cmd)
 
 static int print_version(void)
 {
-    return write_all(STDOUT_FILENO, WW_STR("whichworker " WW_VERSION "\n")) ? EXIT_PASS : EXIT_CANNOT;
+    return write_all(STDOUT_FILENO, WW_STR("whichworker " WW_VERSION "\n")) ? EXIT_PASS
+                                                                            : EXIT_CANNOT;
 }
 
 static int run(const struct command *cmd, int argc, char **argv)

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 
 /* The field's address must have the row's C type: another one does not compile. */
-#define FIELD(f, type_)                                                                            \
-    (offsetof(struct config, f) +                                                                  \
-     0 * sizeof(char[_Generic(&((struct config *)0)->f, type_ *: 1, default: -1)]))
+#define FIELD(f, type_)                                                                        \
+    (offsetof(struct config, f) +                                                              \
+     0 * sizeof(char[_Generic(&((struct config *)0)->f, type_ * : 1, default                   \
+                              : -1)]))
 
 #define BOOL(f)    .type = OPT_BOOL, .offset = FIELD(f, bool)
 #define STR(f)     .type = OPT_STR, .offset = FIELD(f, ww_str)
@@ -92,7 +93,8 @@ static int set_share(double *out, ww_str value, struct ww_err *err)
     char *end = NULL;
 
     if (value.len == 0 || value.len >= sizeof(text))
-        return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is not a share from 0 to 1", WW_STRV(value));
+        return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is not a share from 0 to 1",
+                          WW_STRV(value));
     memcpy(text, value.ptr, value.len);
     text[value.len] = '\0';
 
@@ -118,10 +120,10 @@ static int set_format(const struct ww_report_format **out, ww_str value, struct 
 static int set_fail_on(enum ww_fail_on *out, ww_str value, struct ww_err *err)
 {
     if (!ww_fail_on_find(value, out))
-        return ww_err_set(err, WW_EUSAGE,
-                          "'" WW_STRF
-                          "' is not a grade: proven, confirmed, likely, possible, split or none",
-                          WW_STRV(value));
+        return ww_err_set(
+            err, WW_EUSAGE,
+            "'" WW_STRF "' is not a grade: proven, confirmed, likely, possible, split or none",
+            WW_STRV(value));
     return WW_OK;
 }
 
@@ -129,7 +131,8 @@ static int set_flag(bool *out, ww_str value, struct ww_err *err)
 {
     if (ww_str_eq(value, WW_STR("1")) || ww_str_eq(value, WW_STR("true")))
         *out = true;
-    else if (ww_str_eq(value, WW_STR("0")) || ww_str_eq(value, WW_STR("false")) || value.len == 0)
+    else if (ww_str_eq(value, WW_STR("0")) || ww_str_eq(value, WW_STR("false")) ||
+             value.len == 0)
         *out = false;
     else
         return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is neither 1 nor 0", WW_STRV(value));
@@ -213,7 +216,8 @@ static size_t distance(ww_str a, ww_str b)
     return row[b.len];
 }
 
-const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i), const void *ctx)
+const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i),
+                    const void *ctx)
 {
     const char *best = NULL;
     size_t least = word.len / 3 + 1; /* further away it is another word */
@@ -253,8 +257,8 @@ static int unknown(unsigned command, ww_str name, struct ww_err *err)
                       WW_STRV(name), meant);
 }
 
-static int set_named(struct config *c, const struct option_row *o, ww_str value, const char *prefix,
-                     struct ww_err *err)
+static int set_named(struct config *c, const struct option_row *o, ww_str value,
+                     const char *prefix, struct ww_err *err)
 {
     if (set(c, o, value, err) < 0)
         return ww_err_wrap(err, "%s%s", prefix, o->name);
@@ -309,7 +313,8 @@ static int read_option(unsigned command, char **argv, int *i, int argc, struct c
     if (value.ptr == NULL && *i + 1 < argc)
         value = ww_str_c(argv[++*i]);
     if (value.ptr == NULL)
-        return ww_err_set(err, WW_EUSAGE, "--%s wants a value: --%s %s", o->name, o->name, o->arg);
+        return ww_err_set(err, WW_EUSAGE, "--%s wants a value: --%s %s", o->name, o->name,
+                          o->arg);
     return set_named(c, o, value, "--", err);
 }
 
@@ -332,7 +337,8 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
         } else if (ww_str_eq(word, WW_STR("-q")) && (command & FOR_PROXY) != 0) {
             c->quiet = true;
         } else if (!ww_str_starts(word, WW_STR("--"))) {
-            return ww_err_set(err, WW_EUSAGE, "'%s' is not an option: options begin with --", argv[i]);
+            return ww_err_set(err, WW_EUSAGE, "'%s' is not an option: options begin with --",
+                              argv[i]);
         } else if (read_option(command, argv, &i, argc, c, err) < 0) {
             return err->code;
         }
@@ -340,7 +346,8 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
     return WW_OK;
 }
 
-int options_parse(unsigned command, int argc, char **argv, struct config *out, struct ww_err *err)
+int options_parse(unsigned command, int argc, char **argv, struct config *out,
+                  struct ww_err *err)
 {
     *out = (struct config){ 0 };
     if (set_defaults(out, err) < 0 || read_environment(command, out, err) < 0 ||

@@ -7,9 +7,23 @@
 #include <whichworker/buf.h>
 
 /* Which commands an option belongs to. */
-enum command_set { FOR_PROXY = 1 << 0, FOR_REPORT = 1 << 1, FOR_HELP = 1 << 2, FOR_ALL = ~0 };
+enum command_set {
+    FOR_PROXY = 1 << 0,
+    FOR_REPORT = 1 << 1,
+    FOR_HELP = 1 << 2,
+    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP
+};
 
-enum option_type { OPT_BOOL, OPT_STR, OPT_ADDR, OPT_MSEC, OPT_SIZE, OPT_SHARE, OPT_FORMAT, OPT_FAIL_ON };
+enum option_type {
+    OPT_BOOL,
+    OPT_STR,
+    OPT_ADDR,
+    OPT_MSEC,
+    OPT_SIZE,
+    OPT_SHARE,
+    OPT_FORMAT,
+    OPT_FAIL_ON
+};
 
 struct option_row {
     const char *name; /* without the dashes */
@@ -24,15 +38,19 @@ struct option_row {
 
 extern const struct option_row options_table[]; /* alphabetical, ended by a NULL name */
 
-/* Defaults, then WHICHWORKER_* from the environment, then the arguments, into *out. The strings that
- * it gets borrow argv and the environment. `command` is the bit of the command that parses. */
-int options_parse(unsigned command, int argc, char **argv, struct config *out, struct ww_err *err);
+/* Defaults, then WHICHWORKER_* from the environment, then the arguments, into *out. The strings
+ * that it gets borrow argv and the environment. `command` is the bit of the command that
+ * parses. */
+int options_parse(unsigned command, int argc, char **argv, struct config *out,
+                  struct ww_err *err);
 
 /* The options of a command: lines for a terminal, or a Markdown list with the paragraphs. */
 void options_help(unsigned command, struct ww_buf *out);
 void options_markdown(unsigned command, struct ww_buf *out);
 
-/* The word that a mistyped one probably meant, or NULL. next gives the candidates, NULL at the end. */
-const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i), const void *ctx);
+/* The word that a mistyped one probably meant, or NULL. next gives the candidates, NULL at the
+ * end. */
+const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i),
+                    const void *ctx);
 
 #endif

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long to wait before a Unix listener with a full backlog is tried again. There is no event for
- * it: connect(2) on a non-blocking Unix socket fails with EAGAIN instead of waiting. */
+/* How long to wait before a Unix listener with a full backlog is tried again. There is no event
+ * for it: connect(2) on a non-blocking Unix socket fails with EAGAIN instead of waiting. */
 #define RETRY_MS 2
 
 struct dialer {
@@ -44,7 +44,8 @@ static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
     (void)r; /* what connect refuses at once it also tells its callback */
 }
 
-/* A Unix connect never waits, so it needs no event: it is done here, on the loop's next turn. */
+/* A Unix connect never waits, so it needs no event: it is done here, on the loop's next turn.
+ */
 static void on_retry(uv_timer_t *t)
 {
     struct ww_socket *k = t->data;

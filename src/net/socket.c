@@ -170,8 +170,8 @@ static void socket_close(struct ww_stream *s, bool reset)
     assert(!k->closing);
     k->closing = true;
     uv_close((uv_handle_t *)&k->retry, on_closed);
-    /* A reset needs an idle write side; with bytes in flight, closing with unread or unsent data
-     * is as abrupt as it gets. */
+    /* A reset needs an idle write side; with bytes in flight, closing with unread or unsent
+     * data is as abrupt as it gets. */
     if (reset && k->uv.type == UV_TCP && !k->finishing &&
         uv_tcp_close_reset(&k->tcp, on_closed) == 0)
         return;

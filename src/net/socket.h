@@ -29,7 +29,7 @@ struct ww_socket {
     int open_handles;
     bool closing;
     bool reading;
-    bool ended; /* nothing more will be read */
+    bool ended;     /* nothing more will be read */
     bool finishing; /* shut down once all is written */
 };
 

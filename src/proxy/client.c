@@ -8,8 +8,8 @@
 
 #define READ_BYTES 65536
 
-/* After the last answer a client may still be sending. Closing at once would make the kernel send a
- * reset, which can destroy the answer on its way (RFC 9112 9.6). */
+/* After the last answer a client may still be sending. Closing at once would make the kernel
+ * send a reset, which can destroy the answer on its way (RFC 9112 9.6). */
 #define LINGER_MS 2000
 
 /* Room in an exchange's arena beside heads and captured bodies. */
@@ -106,8 +106,8 @@ static void linger(struct client *c)
     ww_timer_start(c->timer, LINGER_MS);
 }
 
-/* A response that is not whole must not look as if it were: where only the end of the connection
- * tells the client its end, that end has to be a reset. */
+/* A response that is not whole must not look as if it were: where only the end of the
+ * connection tells the client its end, that end has to be a reset. */
 static void cut(struct client *c)
 {
     if (c->forward.out_body == WW_BODY_UNTIL_CLOSE)

@@ -4,17 +4,17 @@
 #include <whichworker/units.h>
 
 /*
- * A worker that is free accepts within tens of microseconds, one that is busy when it is done. So
- * the next look comes after an eighth of the wait so far, within these bounds.
+ * A worker that is free accepts within tens of microseconds, one that is busy when it is done.
+ * So the next look comes after an eighth of the wait so far, within these bounds.
  */
 #define FIRST_LOOK_US 20
 #define LAST_LOOK_US  1000
 #define WAIT_SHARE    8
 
 /*
- * Listeners serve their queues in order: where the oldest have not been accepted, the younger have
- * not either. So a turn looks at this many queued ones, and, since several listeners may share a
- * port, at every SAMPLEth of the rest, another sample each turn.
+ * Listeners serve their queues in order: where the oldest have not been accepted, the younger
+ * have not either. So a turn looks at this many queued ones, and, since several listeners may
+ * share a port, at every SAMPLEth of the rest, another sample each turn.
  */
 #define QUEUED_LOOKS 16
 #define SAMPLE       16
@@ -119,8 +119,8 @@ static void on_tick(void *ctx)
     arm(hs);
 }
 
-bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx, enum ww_owner *out_owner,
-                struct ww_worker *out_worker)
+bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx,
+                enum ww_owner *out_owner, struct ww_worker *out_worker)
 {
     h->began_us = ww_clock_mono_us();
     h->accepted_us = 0;
@@ -146,7 +146,7 @@ void hold_cancel(struct holds *hs, struct hold *h)
         unlink_hold(hs, h);
 }
 
-bool hold_look_late(struct holds *hs, struct hold *h, struct ww_worker *out_worker)
+enum ww_owner hold_confirm(struct holds *hs, struct hold *h, struct ww_worker *worker)
 {
-    return hs->looker.look(hs->looker.ctx, &h->flow, out_worker) == WW_OWNER_KNOWN;
+    return hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
 }

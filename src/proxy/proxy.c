@@ -8,8 +8,8 @@
 
 static void on_drain_timer(void *ctx);
 
-struct ww_proxy *ww_proxy_new(const struct ww_proxy_config *cfg, const struct ww_proxy_parts *parts,
-                              struct ww_err *err)
+struct ww_proxy *ww_proxy_new(const struct ww_proxy_config *cfg,
+                              const struct ww_proxy_parts *parts, struct ww_err *err)
 {
     struct ww_proxy *p = ww_xcalloc(1, sizeof(*p));
 

@@ -17,8 +17,8 @@ enum forward_state {
     FORWARD_HOLD,    /* all of the head but its last byte is out: who has accepted? */
     FORWARD_AWAIT,   /* the request is going out, or is out; no final head has come back */
     FORWARD_RELAY,   /* the response is coming */
-    FORWARD_FLUSH,   /* all that the client gets is written; its socket may not have taken all */
-    FORWARD_CUT,     /* over: the client must see that the response is not whole */
+    FORWARD_FLUSH, /* all that the client gets is written; its socket may not have taken all */
+    FORWARD_CUT,   /* over: the client must see that the response is not whole */
 };
 
 #define FORWARD_PIECES 48 /* of one vectored write */
@@ -41,9 +41,9 @@ struct capture {
 };
 
 /*
- * One exchange on its way. Lives inside its client. Owns: x until it is emitted, upstream, hold.
- *   client ─▶ parser ─▶ upstream        request_done once all of it is written
- *   client ◀─ parser ◀─ upstream        state says how far
+ * One exchange on its way. Lives inside its client. Owns: x until it is emitted, upstream,
+ * hold. client ─▶ parser ─▶ upstream        request_done once all of it is written client ◀─
+ * parser ◀─ upstream        state says how far
  */
 struct forward {
     enum forward_state state;
@@ -55,6 +55,7 @@ struct forward {
     struct ww_http *parser; /* of responses; kept from exchange to exchange */
     struct ww_buf in;       /* a response head that has not come whole yet */
     struct hold hold;
+    struct ww_worker worker; /* who accepted, then who answered; only while x->by says KERNEL */
     struct capture request_capture;
     struct capture response_capture;
     bool request_done;        /* nothing more will be written upstream */
@@ -74,18 +75,19 @@ enum client_state {
     CLIENT_LINGER, /* the last answer is out: what still comes is thrown away */
 };
 
-/* One client connection. Owns all it points at but proxy. Gives each finished exchange to the sink. */
+/* One client connection. Owns all it points at but proxy. Gives each finished exchange to the
+ * sink. */
 struct client {
     enum client_state state;
     struct ww_proxy *proxy;
     struct ww_stream *stream;
     struct ww_http *parser; /* of requests */
     struct ww_timer *timer;
-    struct ww_buf in;  /* read, not consumed */
-    size_t looked;     /* how far `in` was searched for the head's end */
-    int64_t head_us;   /* when the first byte of the head came */
+    struct ww_buf in; /* read, not consumed */
+    size_t looked;    /* how far `in` was searched for the head's end */
+    int64_t head_us;  /* when the first byte of the head came */
     struct ww_connection info;
-    ww_str address;    /* info.peer without the port */
+    ww_str address; /* info.peer without the port */
     struct forward forward;
     struct client *prev;
     struct client *next;
@@ -115,23 +117,24 @@ void proxy_emit(struct ww_proxy *p, struct ww_exchange *x);
 
 /* client.c */
 void client_new(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr *peer);
-void client_step(struct client *c);  /* looks at what has been read */
+void client_step(struct client *c);             /* looks at what has been read */
 void client_done(struct client *c, bool whole); /* the exchange is over; what next? */
-void client_close(struct client *c); /* frees it */
+void client_close(struct client *c);            /* frees it */
 void client_drain(struct client *c);
 
 /*
- * forward.c. Nothing is freed while an event is being worked on: everybody notes what happened in f
- * (forward_stop among them), and whoever got the event calls forward_settle last, which decides, and
- * after which f may be gone with its client.
+ * forward.c. Nothing is freed while an event is being worked on: everybody notes what happened
+ * in f (forward_stop among them), and whoever got the event calls forward_settle last, which
+ * decides, and after which f may be gone with its client.
  */
-void forward_start(struct forward *f);                     /* x and request are set */
+void forward_start(struct forward *f);                      /* x and request are set */
 void forward_client_bytes(struct forward *f, ww_str bytes); /* keeps what it cannot use yet */
 void forward_client_drained(struct forward *f);
 void forward_client_ended(struct forward *f);
 void forward_client_gone(struct forward *f);
 void forward_timed_out(struct forward *f);
-void forward_stop(struct forward *f, enum ww_end end); /* the exchange shall end, for this reason */
+void forward_stop(struct forward *f,
+                  enum ww_end end); /* the exchange shall end, for this reason */
 void forward_settle(struct forward *f);
 void forward_release(struct forward *f);
 

@@ -1,9 +1,11 @@
-/* What goes back to the client: the head with its tags, the body framed anew, our own refusals. */
+/* What goes back to the client: the head with its tags, the body framed anew, our own refusals.
+ */
 #include "proxy_private.h"
 
 #include <stdio.h>
 
-/* Writes what is gathered. A client that does not take it all stops the reading of the upstream. */
+/* Writes what is gathered. A client that does not take it all stops the reading of the
+ * upstream. */
 static void flush(struct forward *f)
 {
     struct batch *b = &f->client->proxy->batch;
@@ -28,7 +30,8 @@ static void on_data(void *ctx, ww_str data)
     struct forward *f = ctx;
     struct batch *b = &f->client->proxy->batch;
 
-    capture_add(&f->response_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes, data);
+    capture_add(&f->response_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes,
+                data);
     f->x->response_body.size += data.len;
     if (batch_is_full(b))
         flush(f);

@@ -15,7 +15,8 @@ struct roster_entry {
     int pidfd;
 };
 
-void roster_init(struct roster *r, struct ww_loop *l, struct ww_sink *sink, int64_t wall_offset_us)
+void roster_init(struct roster *r, struct ww_loop *l, struct ww_sink *sink,
+                 int64_t wall_offset_us)
 {
     *r = (struct roster){ .loop = l, .sink = sink, .wall_offset_us = wall_offset_us };
 }

@@ -16,10 +16,12 @@ struct roster {
     int64_t wall_offset_us;
 };
 
-void roster_init(struct roster *r, struct ww_loop *l, struct ww_sink *sink, int64_t wall_offset_us);
+void roster_init(struct roster *r, struct ww_loop *l, struct ww_sink *sink,
+                 int64_t wall_offset_us);
 void roster_release(struct roster *r);
 
-/* A worker has served: if it is new it gets a slot, is told to the sink, and its end is watched. */
+/* A worker has served: if it is new it gets a slot, is told to the sink, and its end is
+ * watched. */
 void roster_see(struct roster *r, const struct ww_worker *w);
 
 #endif

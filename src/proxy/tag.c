@@ -40,7 +40,8 @@ ww_str tag_request_id(struct ww_proxy *p, struct ww_exchange *x)
     return ww_arena_printf(&x->arena, "%08" PRIx32 "-%" PRIu64, p->run, x->id);
 }
 
-/* http://host/path becomes host and /path (RFC 9112 3.2.2): origins need not know absolute-form. */
+/* http://host/path becomes host and /path (RFC 9112 3.2.2): origins need not know
+ * absolute-form. */
 static ww_str split_target(ww_str target, ww_str *out_authority)
 {
     *out_authority = (ww_str){ 0 };
@@ -68,7 +69,7 @@ static void add_forwarded(const struct forward *f, ww_str host, struct ww_buf *o
     }
     /* RFC 7239 6.2: a client without an address is "unknown". */
     ww_buf_add(out, ww_str_starts(f->client->address, WW_STR("unix:")) ? WW_STR("unknown")
-                                                                     : f->client->address);
+                                                                       : f->client->address);
     ww_buf_add(out, WW_STR("\r\n"));
     /* A TLS terminator in front of us knows better what the client asked for. */
     if (ww_fields_count(fields, WW_STR("X-Forwarded-Proto")) == 0)
@@ -79,9 +80,10 @@ static void add_forwarded(const struct forward *f, ww_str host, struct ww_buf *o
 
 void tag_request(const struct forward *f, struct ww_buf *out)
 {
-    /* Made anew below, or never believed from a client. Host is kept whatever Connection says. */
+    /* Made anew below, or never believed from a client. Host is kept whatever Connection says.
+     */
     static const ww_str replaced[] = {
-        { "Host", 4 },         { "Content-Length", 14 },  { "X-Worker-PID", 12 },
+        { "Host", 4 },          { "Content-Length", 14 },  { "X-Worker-PID", 12 },
         { "X-Request-ID", 12 }, { "X-Forwarded-For", 15 },
     };
     const struct ww_head *h = &f->request;
@@ -96,7 +98,8 @@ void tag_request(const struct forward *f, struct ww_buf *out)
         ww_buf_add_char(out, '/');
     ww_buf_add(out, path);
     ww_buf_add(out, WW_STR(" HTTP/1.1\r\n"));
-    /* HTTP/1.1 needs a Host, and an HTTP/1.0 client may have sent none: an empty one is proper. */
+    /* HTTP/1.1 needs a Host, and an HTTP/1.0 client may have sent none: an empty one is proper.
+     */
     add_field(out, WW_STR("Host"), host);
     for (size_t i = 0; i < h->fields.n; i++) {
         const struct ww_field *field = &h->fields.v[i];
@@ -114,7 +117,8 @@ void tag_request(const struct forward *f, struct ww_buf *out)
     ww_buf_add(out, WW_STR("Connection: close\r\n\r\n"));
 }
 
-/* The worker's name, the request's name, and whether the connection stays; then the empty line. */
+/* The worker's name, the request's name, and whether the connection stays; then the empty line.
+ */
 void tag_common(const struct forward *f, struct ww_buf *out)
 {
     const struct ww_exchange *x = f->x;
@@ -133,9 +137,9 @@ void tag_common(const struct forward *f, struct ww_buf *out)
 
 void tag_response(const struct forward *f, const struct ww_head *h, struct ww_buf *out)
 {
-    static const ww_str replaced[] = {
-        { "Content-Length", 14 }, { "X-Worker-PID", 12 }, { "X-Request-ID", 12 }
-    };
+    static const ww_str replaced[] = { { "Content-Length", 14 },
+                                       { "X-Worker-PID", 12 },
+                                       { "X-Request-ID", 12 } };
 
     ww_buf_clear(out);
     ww_buf_printf(out, "HTTP/1.1 %u ", h->status);

@@ -1,4 +1,5 @@
-/* The worker's side of an exchange: dial, send the head but its last byte, send the body, receive. */
+/* The worker's side of an exchange: dial, send the head but its last byte, send the body,
+ * receive. */
 #include "proxy_private.h"
 
 #include <whichworker/units.h>
@@ -56,11 +57,12 @@ static void name_worker(struct forward *f, enum ww_owner owner, const struct ww_
     struct ww_exchange *x = f->x;
 
     x->by = owner == WW_OWNER_AMBIGUOUS ? WW_BY_AMBIGUOUS : WW_BY_UNKNOWN;
+    x->worker = (struct ww_worker_id){ 0 };
     if (owner != WW_OWNER_KNOWN)
         return;
     x->by = WW_BY_KERNEL;
     x->worker = worker->id;
-    roster_see(&f->client->proxy->roster, worker);
+    f->worker = *worker;
 }
 
 /* The wait is over: the last byte goes out, with what there is of the body. */
@@ -133,7 +135,8 @@ static void on_request_data(void *ctx, ww_str data)
     struct forward *f = ctx;
     struct batch *b = &f->client->proxy->batch;
 
-    capture_add(&f->request_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes, data);
+    capture_add(&f->request_capture, &f->x->arena, f->client->proxy->cfg.capture_body_bytes,
+                data);
     f->x->request_body.size += data.len;
     if (batch_is_full(b))
         flush(f);
@@ -178,15 +181,15 @@ size_t upstream_send_body(struct forward *f, ww_str bytes)
     return used;
 }
 
-/* The worker was not final when the time was up: now it has answered, so it has settled. */
-static void look_late(struct forward *f)
+/* The first byte of an answer: now it can be told who answered. */
+static void note_answer(struct forward *f)
 {
-    struct ww_worker worker = { 0 };
+    struct ww_worker worker = f->worker;
 
-    if (f->x->by != WW_BY_UNKNOWN && f->x->by != WW_BY_AMBIGUOUS)
+    if (f->x->answered_us != 0)
         return;
-    if (hold_look_late(&f->client->proxy->holds, &f->hold, &worker))
-        name_worker(f, WW_OWNER_KNOWN, &worker);
+    f->x->answered_us = proxy_now_us(f->client->proxy);
+    name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
@@ -218,7 +221,6 @@ static bool take_head(struct forward *f)
         relay_interim(f, &h);
         return true;
     }
-    look_late(f);
     f->response = h;
     f->x->status = h.status;
     f->x->response_fields = h.fields;
@@ -234,13 +236,13 @@ static void on_read(void *owner, ww_str bytes)
     struct ww_proxy *p = f->client->proxy;
 
     if (f->state == FORWARD_HOLD) {
-        /* It speaks before it was asked (a refusal for want of time, perhaps): the wait is over. */
+        /* It speaks before it was asked (a refusal for want of time, perhaps): the wait is
+         * over. */
         hold_cancel(&p->holds, &f->hold);
         let_go(f, WW_OWNER_UNKNOWN, NULL);
     }
     if (f->state == FORWARD_AWAIT) {
-        if (f->x->answered_us == 0)
-            f->x->answered_us = proxy_now_us(p);
+        note_answer(f);
         ww_buf_add(&f->in, bytes);
         while (f->state == FORWARD_AWAIT && take_head(f))
             ;
