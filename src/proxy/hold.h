@@ -5,9 +5,10 @@
 #include <whichworker/proxy.h>
 
 /*
- * Who it is, or that it cannot be known; worker is NULL unless owner is KNOWN. Once, before that, it
- * may be called with QUEUED: two looks found nobody, and a listener with TCP_DEFER_ACCEPT accepts only
- * when something has come; so whatever may be sent without being answered should be sent now.
+ * Who it is, or that it cannot be known; worker is NULL unless owner is KNOWN. Once, before
+ * that, it may be called with QUEUED: two looks found nobody, and a listener with
+ * TCP_DEFER_ACCEPT accepts only when something has come; so whatever may be sent without being
+ * answered should be sent now.
  */
 typedef void hold_cb(void *ctx, enum ww_owner owner, const struct ww_worker *worker);
 
