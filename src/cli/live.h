@@ -18,6 +18,7 @@ void live_flush(struct live *l);
 /* When the recorder's thread has ended: what has been seen, and where it went. */
 struct live_ending {
     uint64_t connections;
+    uint64_t held; /* requests that waited until their worker was known */
     uint64_t stalls;
     uint64_t lost;
     double seconds;

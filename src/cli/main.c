@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy, &command_report, &command_help,
-                                           NULL };
+const struct command *const commands[] = { &command_proxy, &command_run, &command_report,
+                                           &command_help, NULL };
 
 const struct command *command_find(ww_str name)
 {

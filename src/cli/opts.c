@@ -68,7 +68,13 @@ const struct option_row options_table[] = {
       .help = "the least share of exchanges whose worker must be known",
       .text = "Below it the verdict is inconclusive: too much may have gone unseen." },
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
+    { .name = "no-preload", BOOL(no_preload), .commands = FOR_RUN,
+      .help = "load nothing into the backend: only the kernel tells who accepted",
+      .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
+              "each accept. No request need be held then, and workers of another user are known too." },
     { .name = "quiet", BOOL(quiet), .commands = FOR_PROXY, .help = "no line for each exchange" },
+    { .name = "ready-timeout", MSEC(ready_timeout_ms), .commands = FOR_RUN, .arg = "TIME", .dflt = "30s",
+      .help = "how long the backend may take until it listens" },
     { .name = "response-timeout", MSEC(proxy.response_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long the upstream may be silent (then 504, or a cut response)" },
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
@@ -326,7 +332,13 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
     for (int i = 0; i < argc; i++) {
         ww_str word = ww_str_c(argv[i]);
 
-        if (options_over || !ww_str_starts(word, WW_STR("-")) || word.len == 1) {
+        bool is_word = options_over || !ww_str_starts(word, WW_STR("-")) || word.len == 1;
+
+        if (is_word && (command & FOR_RUN) != 0) {
+            c->command = argv + i;
+            break;
+        }
+        if (is_word) {
             if (c->operand != NULL)
                 return ww_err_set(err, WW_EUSAGE, "'%s' is one argument too many", argv[i]);
             c->operand = argv[i];

@@ -56,7 +56,7 @@ static void fill_flow(struct forward *f)
 
     flow->fd = ww_stream_fd(f->upstream);
     flow->peer = f->client->proxy->parts.upstream;
-    if (flow->fd < 0 || flow->peer.sa.ss_family == AF_UNIX)
+    if (flow->fd < 0)
         return;
     flow->local.len = sizeof(flow->local.sa);
     getsockname(flow->fd, (struct sockaddr *)&flow->local.sa, &flow->local.len);
@@ -70,14 +70,16 @@ static void name_worker(struct forward *f, enum ww_owner owner, const struct ww_
     x->worker = (struct ww_worker_id){ 0 };
     if (owner != WW_OWNER_KNOWN)
         return;
-    x->by = WW_BY_KERNEL;
+    x->by = f->hold.flow.by == WW_BY_NOBODY ? WW_BY_KERNEL : f->hold.flow.by;
     x->worker = worker->id;
+    x->also_by = f->hold.flow.also_by;
+    x->also_worker = f->hold.flow.also;
     f->worker = *worker;
 }
 
 /*
- * A worker cannot answer a head that it has not got. So the head goes out when the worker is known;
- * if nobody accepts at once, all of it but the last byte, a line feed, goes before.
+ * A worker cannot answer a head that it has not got. So the head goes out when the worker is
+ * known; if nobody accepts at once, all of it but the last byte, a line feed, goes before.
  */
 static void begin_head(struct forward *f)
 {
@@ -130,6 +132,8 @@ static void hold(struct forward *f)
     fill_flow(f);
     if (hold_begin(&f->client->proxy->holds, &f->hold, on_owner, f, &answer, &worker))
         let_go(f, answer, &worker);
+    else
+        f->client->proxy->stats.held++;
 }
 
 static void flush(struct forward *f)
@@ -214,6 +218,9 @@ static void note_answer(struct forward *f)
         return;
     f->x->answered_us = proxy_now_us(f->client->proxy);
     name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
+    /* Only a report says when; a look says when it was seen. */
+    if (f->x->by == WW_BY_PRELOAD && f->hold.flow.state.accepted_us != 0)
+        f->x->accepted_us = f->hold.flow.state.accepted_us + f->client->proxy->wall_offset_us;
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
