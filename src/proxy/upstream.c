@@ -209,6 +209,19 @@ size_t upstream_send_body(struct forward *f, ww_str bytes)
     return used;
 }
 
+/* A report says when it was accepted; a look only says when that was seen. A worker that is quick
+ * accepts before we know that we are connected. */
+static void note_acceptance(struct forward *f)
+{
+    struct ww_exchange *x = f->x;
+    int64_t accepted_us = f->hold.flow.state.accepted_us;
+
+    if (x->by != WW_BY_PRELOAD || accepted_us == 0)
+        return;
+    accepted_us += f->client->proxy->wall_offset_us;
+    x->accepted_us = accepted_us > x->connected_us ? accepted_us : x->connected_us;
+}
+
 /* The first byte of an answer: now it can be told who answered. */
 static void note_answer(struct forward *f)
 {
@@ -218,9 +231,7 @@ static void note_answer(struct forward *f)
         return;
     f->x->answered_us = proxy_now_us(f->client->proxy);
     name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
-    /* Only a report says when; a look says when it was seen. */
-    if (f->x->by == WW_BY_PRELOAD && f->hold.flow.state.accepted_us != 0)
-        f->x->accepted_us = f->hold.flow.state.accepted_us + f->client->proxy->wall_offset_us;
+    note_acceptance(f);
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
