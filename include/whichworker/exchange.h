@@ -36,7 +36,7 @@ struct ww_exchange {
     int64_t started_us;   /* the first byte of the request came */
     int64_t connected_us; /* the upstream's kernel took the connection */
     int64_t accepted_us;  /* a worker was seen to have accepted it (or the wait was given up) */
-    int64_t answered_us;  /* the first byte of the final response's head came */
+    int64_t answered_us;  /* the first byte of an answer came */
     int64_t ended_us;     /* the last byte was handed to the client's socket, or it failed */
 
     ww_str method;

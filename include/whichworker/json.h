@@ -7,13 +7,15 @@
 #define WW_JSON_DEPTH 32
 
 /*
- * Borrows out. Every call that takes a key wants a name inside an object and NULL inside an array
- * or at the top; the wrong one, an unbalanced end, or nesting over WW_JSON_DEPTH aborts: those are
- * programmers' errors. Strings may hold any bytes: what is not UTF-8 becomes U+FFFD.
+ * Borrows out. Every call that takes a key wants a name inside an object and NULL inside an
+ * array or at the top; the wrong one, an unbalanced end, a second value at the top, or nesting
+ * over WW_JSON_DEPTH aborts: those are programmers' errors. Strings may hold any bytes: what is
+ * not UTF-8 becomes U+FFFD.
  */
 struct ww_json {
     struct ww_buf *out;
-    bool pretty; /* two spaces a level and a line for each member */
+    bool pretty;    /* two spaces a level and a line for each member */
+    bool has_value; /* at the top, where only one may stand before ww_json_finish */
     size_t depth;
     struct {
         char close;    /* '}' or ']' */
@@ -31,7 +33,7 @@ void ww_json_num(struct ww_json *j, const char *key, double value); /* not finit
 void ww_json_bool(struct ww_json *j, const char *key, bool value);
 void ww_json_null(struct ww_json *j, const char *key);
 
-/* Asserts that all is closed, and ends the text with a line feed. */
+/* Asserts that all is closed, and ends the text with a line feed; another text may follow. */
 void ww_json_finish(struct ww_json *j);
 
 #endif

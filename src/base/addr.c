@@ -23,7 +23,7 @@ static int parse_unix(ww_str path, ww_str whole, const char *what, struct ww_add
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
 
-    if (path.len == 0)
+    if (path.len == 0 || ww_str_eq(path, WW_STR("@")))
         return bad(whole, what, err, "has no path");
     if (path.len >= sizeof(un.sun_path))
         return bad(whole, what, err, "is too long for a Unix socket (107 bytes)");
@@ -49,7 +49,7 @@ static int split(ww_str s, ww_str *out_host, ww_str *out_port)
     if (ww_str_starts(s, WW_STR("["))) {
         ptrdiff_t close = ww_str_find(s, WW_STR("]"));
 
-        if (close < 0)
+        if (close <= 1)
             return -1;
         *out_host = ww_str_n(s.ptr + 1, (size_t)close - 1);
         s = ww_str_from(s, (size_t)close + 1);

@@ -56,10 +56,10 @@ void *ww_grow(void *v, size_t n, size_t *cap, size_t element_bytes)
 
     size_t fresh = *cap == 0 ? 8 : *cap;
 
+    if (n > SIZE_MAX / 2 / element_bytes)
+        abort();
     while (fresh < n)
         fresh *= 2;
-    if (fresh > SIZE_MAX / element_bytes)
-        abort();
     *cap = fresh;
     return ww_xrealloc(v, fresh * element_bytes);
 }
@@ -85,6 +85,8 @@ void *ww_arena_try(struct ww_arena *a, size_t bytes)
 {
     if (bytes > a->limit - a->used)
         return NULL;
+    if (bytes > PTRDIFF_MAX - BLOCK_BYTES) /* no such memory; and the sums below would wrap */
+        abort();
 
     size_t padded = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     struct ww_arena_block *b = a->block;

@@ -22,22 +22,29 @@ void ww_buf_clear(struct ww_buf *b)
     b->full = false;
 }
 
+static void enlarge(struct ww_buf *b, size_t bytes)
+{
+    size_t cap = b->cap == 0 ? 256 : b->cap;
+
+    if (bytes > PTRDIFF_MAX / 2)
+        abort();
+    while (cap < bytes)
+        cap *= 2;
+    if (cap > b->max)
+        cap = b->max;
+    /* One more for the NUL that vsnprintf insists on; it is not part of the text. */
+    b->ptr = ww_xrealloc(b->ptr, cap + 1);
+    b->cap = cap;
+}
+
 char *ww_buf_room(struct ww_buf *b, size_t n)
 {
     if (b->full || n > b->max - b->len) {
         b->full = true;
         return NULL;
     }
-    if (b->len + n > b->cap) {
-        size_t cap = b->cap == 0 ? 256 : b->cap;
-
-        while (cap < b->len + n)
-            cap *= 2;
-        if (cap > b->max)
-            cap = b->max;
-        b->ptr = ww_xrealloc(b->ptr, cap);
-        b->cap = cap;
-    }
+    if (b->ptr == NULL || b->len + n > b->cap)
+        enlarge(b, b->len + n);
     return b->ptr + b->len;
 }
 
@@ -72,10 +79,11 @@ bool ww_buf_vprintf(struct ww_buf *b, const char *fmt, va_list ap)
     va_copy(again, ap);
     int len = vsnprintf(NULL, 0, fmt, ap);
 
-    /* One more for the NUL that vsnprintf insists on; it is not part of the text. */
-    char *room = len < 0 ? NULL : ww_buf_room(b, (size_t)len + 1);
+    char *room = len < 0 ? NULL : ww_buf_room(b, (size_t)len);
 
-    if (room != NULL) {
+    if (room == NULL) {
+        b->full = true;
+    } else {
         vsnprintf(room, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
     }

@@ -51,6 +51,8 @@ static void before(struct ww_json *j, const char *key)
     bool in_object = j->depth > 0 && j->level[j->depth - 1].close == '}';
 
     assert(in_object == (key != NULL));
+    assert(j->depth > 0 || !j->has_value);
+    j->has_value = true;
     if (j->depth > 0) {
         if (j->level[j->depth - 1].has_item)
             ww_buf_add_char(j->out, ',');
@@ -130,6 +132,7 @@ void ww_json_null(struct ww_json *j, const char *key)
 
 void ww_json_finish(struct ww_json *j)
 {
-    assert(j->depth == 0);
+    assert(j->depth == 0 && j->has_value);
+    j->has_value = false;
     ww_buf_add_char(j->out, '\n');
 }

@@ -1,6 +1,7 @@
 /* Regular expressions: the only file that knows PCRE2. */
 #include <whichworker/arena.h>
 #include <whichworker/re.h>
+#include <whichworker/units.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -9,20 +10,80 @@
 /* A pattern that needs more steps on one subject is treated as not matching: user patterns meet
  * hostile bodies. */
 #define MATCH_LIMIT 1000000
-#define DEPTH_LIMIT 10000
+
+/* What a match may remember to come back to: JIT's 32 KiB are too few for (.|\n)* over a page,
+ * and the interpreter's own limit is 20 GB. The stack is address space until it is used. */
+#define STACK_FIRST_BYTES (32 * 1024)
+#define STACK_MAX_BYTES   (8 * 1024 * 1024)
+#define HEAP_LIMIT_KIB    (64 * 1024)
+
+/* PCRE2 counts steps anew from each start, so a body of n bytes may cost n times MATCH_LIMIT. A
+ * callout in front of the pattern is reached once for each start, and looks at the clock. */
+#define MATCH_MAX_US      1000000
+#define STARTS_FOR_A_LOOK 16
+#define GUARD             "(?C)"
 
 struct ww_re {
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
+    pcre2_jit_stack *stack; /* NULL without JIT */
+    size_t starts;          /* of the match that runs */
+    int64_t deadline_us;
 };
+
+static int on_start(pcre2_callout_block *block, void *data)
+{
+    struct ww_re *re = data;
+
+    if (++re->starts % STARTS_FOR_A_LOOK != 0)
+        return 0;
+    return ww_clock_mono_us() < re->deadline_us ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+/* How much of pattern is settings, as in (*ANYCRLF), which nothing may precede. */
+static size_t settings_len(const char *pattern)
+{
+    size_t len = 0;
+
+    while (pattern[len] == '(' && pattern[len + 1] == '*' && pattern[len + 2] >= 'A' &&
+           pattern[len + 2] <= 'Z') {
+        const char *close = strchr(pattern + len, ')');
+
+        if (close == NULL)
+            break;
+        len = (size_t)(close - pattern) + 1;
+    }
+    return len;
+}
+
+/* Writes, on failure, where in pattern it is wrong. */
+static pcre2_code *compile_guarded(const char *pattern, uint32_t options, int *out_number,
+                                   size_t *out_at)
+{
+    size_t head = settings_len(pattern);
+    size_t len = strlen(pattern);
+    size_t guard = sizeof(GUARD) - 1;
+    char *guarded = ww_xmalloc(len + guard);
+
+    memcpy(guarded, pattern, head);
+    memcpy(guarded + head, GUARD, guard);
+    memcpy(guarded + head + guard, pattern + head, len - head);
+
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)guarded, len + guard, options, out_number, out_at, NULL);
+
+    if (code == NULL && *out_at >= head + guard)
+        *out_at -= guard;
+    free(guarded);
+    return code;
+}
 
 struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
 {
     int number = 0;
     PCRE2_SIZE at = 0;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                     caseless ? PCRE2_CASELESS : 0, &number, &at, NULL);
+    pcre2_code *code = compile_guarded(pattern, caseless ? PCRE2_CASELESS : 0, &number, &at);
 
     if (code == NULL) {
         char words[128] = "";
@@ -38,13 +99,16 @@ struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
     re->code = code;
     /* Without JIT (a hardened kernel, another processor) the interpreter does the same, slower.
      */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+    if (pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0)
+        re->stack = pcre2_jit_stack_create(STACK_FIRST_BYTES, STACK_MAX_BYTES, NULL);
     re->data = pcre2_match_data_create_from_pattern(code, NULL);
     re->limits = pcre2_match_context_create(NULL);
     if (re->data == NULL || re->limits == NULL)
         abort();
     pcre2_set_match_limit(re->limits, MATCH_LIMIT);
-    pcre2_set_depth_limit(re->limits, DEPTH_LIMIT);
+    pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
+    pcre2_jit_stack_assign(re->limits, NULL, re->stack);
+    pcre2_set_callout(re->limits, on_start, re);
     return re;
 }
 
@@ -52,6 +116,7 @@ void ww_re_free(struct ww_re *re)
 {
     if (re == NULL)
         return;
+    pcre2_jit_stack_free(re->stack);
     pcre2_match_context_free(re->limits);
     pcre2_match_data_free(re->data);
     pcre2_code_free(re->code);
@@ -72,6 +137,9 @@ bool ww_re_match(struct ww_re *re, ww_str s, size_t from, ww_str *out_whole,
 
     if (from > s.len)
         return false;
+
+    re->starts = 0;
+    re->deadline_us = ww_clock_mono_us() + MATCH_MAX_US;
 
     int found =
         pcre2_match(re->code, (PCRE2_SPTR)subject, s.len, from, 0, re->data, re->limits);

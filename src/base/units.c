@@ -133,12 +133,22 @@ void ww_time_text(int64_t wall_us, char out[WW_TIME_TEXT])
              (unsigned)t.tm_sec % 100, (unsigned)us % 1000000);
 }
 
+/* strptime takes the 31st in every month. */
+static bool is_on_calendar(const struct tm *t)
+{
+    struct tm day = { .tm_year = t->tm_year, .tm_mon = t->tm_mon, .tm_mday = t->tm_mday };
+
+    timegm(&day);
+    return day.tm_mday == t->tm_mday;
+}
+
 bool ww_time_http(ww_str s, int64_t *out_seconds)
 {
     static const char *const form[] = {
-        "%a, %d %b %Y %T GMT", /* IMF-fixdate; Set-Cookie's variant with dashes follows */
-        "%a, %d-%b-%Y %T GMT", "%A, %d-%b-%y %T GMT", /* RFC 850 */
-        "%a %b %d %T %Y",                             /* asctime */
+        "%a, %d %b %Y %T GMT", /* IMF-fixdate */
+        "%a, %d-%b-%y %T GMT", /* RFC 850; before %Y, which would read 94 as the year 94 */
+        "%a, %d-%b-%Y %T GMT", /* Set-Cookie's own */
+        "%a %b %d %T %Y",      /* asctime */
     };
     char text[64];
 
@@ -150,7 +160,7 @@ bool ww_time_http(ww_str s, int64_t *out_seconds)
         struct tm t = { 0 };
         const char *end = strptime(text, form[i], &t);
 
-        if (end != NULL && *end == '\0') {
+        if (end == text + s.len && is_on_calendar(&t)) {
             *out_seconds = (int64_t)timegm(&t);
             return true;
         }

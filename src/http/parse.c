@@ -1,4 +1,5 @@
-/* Heads and bodies: our own strict scan of the head, and llhttp as second reader and for chunks. */
+/* Heads and bodies: our own strict scan of the head, and llhttp as second reader and for
+ * chunks. */
 #include <whichworker/arena.h>
 #include <whichworker/http.h>
 
@@ -7,9 +8,9 @@
 #include <stdlib.h>
 
 /*
- * Two readers see every head: scan_* below, which refuses what RFC 9112 lets a lenient recipient
- * mend, and llhttp. A head passes only if both accept it and agree on how the body is framed: then
- * no third reader behind us can be made to see another message.
+ * Two readers see every head: scan_* below, which refuses what RFC 9112 lets a lenient
+ * recipient mend, and llhttp. A head passes only if both accept it and agree on how the body is
+ * framed: then no third reader behind us can be made to see another message.
  */
 struct ww_http {
     llhttp_t reader;
@@ -139,7 +140,8 @@ static bool take_line(ww_str *rest, ww_str *out_line)
 /* "HTTP/1.0" or "HTTP/1.1" */
 static bool scan_version(ww_str s, unsigned *out_minor)
 {
-    if (!ww_str_starts(s, WW_STR("HTTP/1.")) || s.len != 8 || (s.ptr[7] != '0' && s.ptr[7] != '1'))
+    if (!ww_str_starts(s, WW_STR("HTTP/1.")) || s.len != 8 ||
+        (s.ptr[7] != '0' && s.ptr[7] != '1'))
         return false;
     *out_minor = (unsigned)(s.ptr[7] - '0');
     return true;
@@ -195,8 +197,9 @@ static enum ww_parse scan_fields(struct ww_http *p, ww_str rest, struct ww_arena
             return rest.len == 0 ? WW_PARSE_MORE : bad(p, "bytes follow the head's empty line");
         value = line;
         if (!ww_str_cut(&value, ':', &name) || value.ptr == NULL || !is_token(name))
-            return bad(p, "a field line has no name and colon, is folded, or has a space before "
-                          "the colon");
+            return bad(p,
+                       "a field line has no name and colon, is folded, or has a space before "
+                       "the colon");
         if (!ww_fields_add(f, a, name, ww_str_trim(value)))
             return WW_PARSE_TOO_MANY;
     }
@@ -239,8 +242,8 @@ static const char *find_framing(const struct ww_http *p, struct ww_head *h)
     if (cl == 1 && !ww_str_u64(length, &h->content_length))
         return "its Content-Length is not a number below 10^19";
 
-    bool none = p->no_body || (p->is_response && (h->status < 200 || h->status == 204 ||
-                                                  h->status == 304));
+    bool none = p->no_body ||
+                (p->is_response && (h->status < 200 || h->status == 204 || h->status == 304));
 
     if (none)
         h->framing = WW_BODY_NONE;
@@ -302,9 +305,10 @@ enum ww_parse ww_http_head(struct ww_http *p, ww_str bytes, bool no_body, struct
         why = second_reader(p, bytes, &h);
     if (why != NULL)
         return bad(p, why);
-    h.keep_alive = h.minor == 1
-                       ? !ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("close"))
-                       : ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("keep-alive"));
+    h.keep_alive =
+        h.minor == 1
+            ? !ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("close"))
+            : ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("keep-alive"));
     p->framing = h.framing;
     p->left = h.content_length;
     *out = h;
@@ -325,8 +329,8 @@ static enum ww_parse chunked_body(struct ww_http *p, ww_str bytes, size_t *out_u
     return WW_PARSE_MORE;
 }
 
-enum ww_parse ww_http_body(struct ww_http *p, ww_str bytes, void (*on_data)(void *ctx, ww_str data),
-                           void *ctx, size_t *out_used)
+enum ww_parse ww_http_body(struct ww_http *p, ww_str bytes,
+                           void (*on_data)(void *ctx, ww_str data), void *ctx, size_t *out_used)
 {
     assert(p->framing != WW_BODY_NONE);
     if (p->framing == WW_BODY_CHUNKED) {

@@ -58,11 +58,13 @@ static void on_connection(uv_stream_t *uv, int status)
         ww_stream_close(&k->stream);
         return;
     }
+    k->stream.connected = true;
     peer_of(k, &peer);
     l->on_accept(l->ctx, &k->stream, &peer);
 }
 
-/* A socket file that nobody listens on any more is in the way of bind; a live one is not ours. */
+/* A socket file that nobody listens on any more is in the way of bind; a live one is not ours.
+ */
 static void remove_stale(const struct ww_addr *addr)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&addr->sa;
@@ -120,9 +122,10 @@ struct ww_listener *ww_listener_new(struct ww_loop *loop, const struct ww_addr *
     if (r == 0)
         return l;
     ww_err_set(err, WW_ESYSTEM, "cannot listen on %s: %s%s", addr->text, uv_strerror(r),
-               r == UV_EADDRINUSE ? "; another program has it: choose another --listen, or port 0 "
-                                    "for any free one"
-                                  : "");
+               r == UV_EADDRINUSE
+                   ? "; another program has it: choose another --listen, or port 0 "
+                     "for any free one"
+                   : "");
     ww_listener_free(l);
     return NULL;
 }

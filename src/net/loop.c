@@ -28,6 +28,9 @@ struct ww_timer {
 struct ww_tick {
     struct small s;
 };
+struct ww_ready {
+    struct small s;
+};
 struct ww_wake {
     struct small s;
 };
@@ -181,6 +184,38 @@ void ww_tick_free(struct ww_tick *t)
 {
     if (t != NULL)
         small_free(&t->s);
+}
+
+static void on_ready(uv_poll_t *p, int status, int events)
+{
+    struct small *s = p->data;
+
+    (void)status;
+    (void)events;
+    s->cb(s->ctx);
+}
+
+struct ww_ready *ww_ready_new(struct ww_loop *l, int fd, ww_loop_cb *cb, void *ctx,
+                              struct ww_err *err)
+{
+    struct small *s = small_new(cb, ctx);
+    int r = uv_poll_init(&l->uv, &s->poll, fd);
+
+    if (r < 0) {
+        ww_err_set(err, WW_ESYSTEM, "cannot watch a descriptor: %s", uv_strerror(r));
+        free(s);
+        return NULL;
+    }
+    uv_poll_start(&s->poll, UV_READABLE, on_ready);
+    return (struct ww_ready *)s;
+}
+
+void ww_ready_free(struct ww_ready *r)
+{
+    if (r != NULL) {
+        uv_poll_stop(&r->s.poll); /* the caller may close fd as soon as we return */
+        small_free(&r->s);
+    }
 }
 
 static void on_wake(uv_async_t *a)

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <uv.h>
 
-/* One read's worth. What a stream reads is handed on before the next stream reads, so one buffer
- * serves all of them: an idle connection holds none. */
+/* One read's worth. What a stream reads is handed on before the next stream reads, so one
+ * buffer serves all of them: an idle connection holds none. */
 #define WW_READ_BYTES 65536
 
 struct ww_loop {
@@ -16,6 +16,6 @@ struct ww_loop {
     char scratch[WW_READ_BYTES];
 };
 
-#define WW_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define WW_CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -48,6 +48,7 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
         return;
     }
     uv_read_stop(uv);
+    k->ended = true;
     if (n == UV_EOF)
         k->stream.events->on_end(k->stream.owner);
     else
@@ -58,6 +59,9 @@ static void socket_read(struct ww_stream *s, bool on)
 {
     struct ww_socket *k = of_stream(s);
 
+    if (on == k->reading || k->ended)
+        return;
+    k->reading = on;
     if (on)
         uv_read_start(&k->uv, give_bytes, on_read);
     else
@@ -166,8 +170,8 @@ static void socket_close(struct ww_stream *s, bool reset)
     assert(!k->closing);
     k->closing = true;
     uv_close((uv_handle_t *)&k->retry, on_closed);
-    /* A reset needs an idle write side; with bytes in flight, closing with unread or unsent data
-     * is as abrupt as it gets. */
+    /* A reset needs an idle write side; with bytes in flight, closing with unread or unsent
+     * data is as abrupt as it gets. */
     if (reset && k->uv.type == UV_TCP && !k->finishing &&
         uv_tcp_close_reset(&k->tcp, on_closed) == 0)
         return;

@@ -28,6 +28,8 @@ struct ww_socket {
     const struct ww_addr *target; /* borrowed from the dialer while connecting */
     int open_handles;
     bool closing;
+    bool reading;
+    bool ended;     /* nothing more will be read */
     bool finishing; /* shut down once all is written */
 };
 

@@ -1,0 +1,26 @@
+/* cli: all rooms' settings in one struct; no other room sees it. */
+#ifndef WW_CONFIG_H
+#define WW_CONFIG_H
+
+#include <whichworker/judge.h>
+#include <whichworker/proxy.h>
+#include <whichworker/report.h>
+
+struct config {
+    struct ww_proxy_config proxy;
+    struct ww_judge_config judge;
+    const struct ww_report_format *format;
+    ww_str upstream; /* absent: not given */
+    ww_str listen;
+    ww_str trace;
+    bool quiet;
+    bool verbose;
+    bool keep_secrets;
+    bool no_color;
+    bool help;
+    bool version;
+    bool markdown;       /* of help */
+    const char *operand; /* the first argument that is no option; NULL: none */
+};
+
+#endif

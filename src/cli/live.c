@@ -1,0 +1,261 @@
+/* Lines of a running proxy: worker, session, request, status, time; splits are marked. */
+#include "live.h"
+
+#include <whichworker/arena.h>
+#include <whichworker/judge.h>
+#include <whichworker/units.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A terminal that is not read (Ctrl-S, a slow pipe) must not stop the recorder: what does not
+ * fit here meanwhile is counted and left out. */
+#define WAITING_MAX_BYTES (256u << 10)
+#define TARGET_MAX_BYTES  120
+
+#define COLOURS 6
+
+struct seen_worker {
+    struct ww_worker worker;
+    uint64_t exchanges;
+};
+
+/* What a session's next exchange is compared with. */
+struct last {
+    size_t worker; /* index, or WW_NO_WORKER */
+    int64_t ended_us;
+};
+
+struct live {
+    int fd;
+    bool lines;
+    bool colour;
+    struct ww_buf out;
+    uint64_t left_out;
+    struct ww_sessions *sessions;
+    struct seen_worker *worker;
+    size_t workers;
+    size_t workers_cap;
+    struct last *last; /* by session */
+    size_t lasts;
+    size_t lasts_cap;
+    uint64_t splits;
+    uint64_t exchanges;
+    uint64_t by[WW_SOURCES];
+    uint64_t end[WW_ENDS];
+};
+
+struct live *live_new(int fd, bool lines, bool colour)
+{
+    struct live *l = ww_xcalloc(1, sizeof(*l));
+
+    l->fd = fd;
+    l->lines = lines;
+    l->colour = colour;
+    l->sessions = ww_sessions_new();
+    ww_buf_init(&l->out, WAITING_MAX_BYTES);
+    return l;
+}
+
+void live_free(struct live *l)
+{
+    if (l == NULL)
+        return;
+    ww_sessions_free(l->sessions);
+    ww_buf_release(&l->out);
+    free(l->worker);
+    free(l->last);
+    free(l);
+}
+
+static size_t find_worker(const struct live *l, struct ww_worker_id id)
+{
+    for (size_t i = l->workers; i-- > 0;)
+        if (ww_worker_same(l->worker[i].worker.id, id))
+            return i;
+    return WW_NO_WORKER;
+}
+
+void live_worker(struct live *l, const struct ww_worker *w)
+{
+    size_t i = find_worker(l, w->id);
+
+    if (i == WW_NO_WORKER) {
+        l->worker = ww_grow(l->worker, l->workers + 1, &l->workers_cap, sizeof(*l->worker));
+        i = l->workers++;
+        l->worker[i].exchanges = 0;
+    }
+    l->worker[i].worker = *w;
+    if (l->lines && w->ended_us != 0)
+        ww_buf_printf(&l->out, "             worker %" PRId32 " (w%" PRIu32 ") has ended\n",
+                      w->id.pid, w->slot);
+}
+
+/* Another worker than the session's exchange just before, which had ended when this one began.
+ */
+static bool is_split(struct live *l, const struct ww_exchange *x, size_t session, size_t worker)
+{
+    if (session >= l->lasts) {
+        l->last = ww_grow(l->last, session + 1, &l->lasts_cap, sizeof(*l->last));
+        while (l->lasts <= session)
+            l->last[l->lasts++] = (struct last){ .worker = WW_NO_WORKER };
+    }
+
+    struct last *before = &l->last[session];
+    bool split = worker != WW_NO_WORKER && before->worker != WW_NO_WORKER &&
+                 before->worker != worker && before->ended_us <= x->started_us;
+
+    *before = (struct last){ .worker = worker, .ended_us = x->ended_us };
+    return split;
+}
+
+static void put_worker(struct live *l, const struct ww_exchange *x, size_t worker)
+{
+    static const char *const colour[COLOURS] = { "36", "33", "35", "32", "34", "31" };
+
+    if (worker == WW_NO_WORKER) {
+        ww_buf_printf(&l->out, "%-3s %-9s ", "-", ww_source_token(x->by));
+        return;
+    }
+
+    const struct ww_worker *w = &l->worker[worker].worker;
+
+    if (l->colour)
+        ww_buf_printf(&l->out, "\033[%sm", colour[w->slot % COLOURS]);
+    ww_buf_printf(&l->out, "w%-2" PRIu32 " %-9" PRId32 " ", w->slot, w->id.pid);
+    if (l->colour)
+        ww_buf_add_c(&l->out, "\033[0m");
+}
+
+static void put_line(struct live *l, const struct ww_exchange *x, size_t session, size_t worker,
+                     bool split)
+{
+    char when[WW_TIME_TEXT];
+    ww_str target = ww_str_upto(x->target, TARGET_MAX_BYTES);
+    size_t before = l->out.len;
+
+    ww_time_text(x->started_us, when);
+    ww_buf_printf(&l->out, "%.12s ", when + 11);
+    put_worker(l, x, worker);
+    ww_buf_printf(&l->out, "s%-4zu %3u %7.1f ms  ", session + 1, x->status,
+                  (double)(x->ended_us - x->started_us) / 1000);
+    ww_buf_add_printable(&l->out, x->method.len == 0 ? WW_STR("-") : x->method);
+    ww_buf_add_char(&l->out, ' ');
+    ww_buf_add_printable(&l->out, target.len == 0 ? WW_STR("-") : target);
+    if (target.len < x->target.len)
+        ww_buf_add_c(&l->out, "...");
+    if (x->end != WW_END_COMPLETE)
+        ww_buf_printf(&l->out, "  %s", ww_end_token(x->end));
+    if (split)
+        ww_buf_add_c(&l->out, l->colour ? "  \033[1m<- split\033[0m" : "  <- split");
+    ww_buf_add_char(&l->out, '\n');
+    if (l->out.full) {
+        l->out.len = before;
+        l->out.full = false;
+        l->left_out++;
+    }
+}
+
+void live_exchange(struct live *l, const struct ww_exchange *x)
+{
+    size_t session = ww_sessions_assign(l->sessions, x);
+    size_t worker = x->worker.pid == 0 ? WW_NO_WORKER : find_worker(l, x->worker);
+    bool split = is_split(l, x, session, worker);
+
+    l->exchanges++;
+    l->splits += split;
+    l->by[x->by]++;
+    l->end[x->end]++;
+    if (worker != WW_NO_WORKER)
+        l->worker[worker].exchanges++;
+    if (l->lines)
+        put_line(l, x, session, worker, split);
+}
+
+static bool is_writable(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
+void live_flush(struct live *l)
+{
+    while (l->out.len > 0 && is_writable(l->fd)) {
+        /* A pipe that is writable takes this much without blocking (POSIX: PIPE_BUF). */
+        size_t part = l->out.len < 4096 ? l->out.len : 4096;
+        ssize_t n = write(l->fd, l->out.ptr, part);
+
+        if (n <= 0 && errno != EINTR) {
+            ww_buf_clear(&l->out);
+            return;
+        }
+        if (n > 0)
+            ww_buf_consume(&l->out, (size_t)n);
+    }
+    if (l->out.len == 0 && l->left_out > 0) {
+        ww_buf_printf(&l->out, "             (%" PRIu64 " lines left out: nobody read them)\n",
+                      l->left_out);
+        l->left_out = 0;
+    }
+}
+
+static const char *s_of(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static void put_workers(const struct live *l, struct ww_buf *out)
+{
+    for (size_t i = 0; i < l->workers; i++) {
+        const struct seen_worker *w = &l->worker[i];
+
+        ww_buf_printf(out, "  w%" PRIu32 "  pid %-8" PRId32 " %8" PRIu64 " exchange%s%s\n",
+                      w->worker.slot, w->worker.id.pid, w->exchanges, s_of(w->exchanges),
+                      w->worker.ended_us != 0 ? ", ended" : "");
+    }
+}
+
+static void put_attribution(const struct live *l, struct ww_buf *out)
+{
+    uint64_t forwarded = l->exchanges - l->by[WW_BY_NOBODY];
+    uint64_t unknown = l->by[WW_BY_UNKNOWN] + l->by[WW_BY_AMBIGUOUS];
+
+    ww_buf_printf(out, "  worker known for %" PRIu64 " of %" PRIu64 " forwarded",
+                  forwarded - unknown, forwarded);
+    if (unknown > 0)
+        ww_buf_printf(out, " (%" PRIu64 " unknown, %" PRIu64 " ambiguous)",
+                      l->by[WW_BY_UNKNOWN], l->by[WW_BY_AMBIGUOUS]);
+    ww_buf_add_char(out, '\n');
+    for (int end = WW_END_COMPLETE + 1; end < WW_ENDS; end++)
+        if (l->end[end] > 0)
+            ww_buf_printf(out, "  %" PRIu64 " %s: %s\n", l->end[end],
+                          ww_end_token((enum ww_end)end), ww_end_sentence((enum ww_end)end));
+}
+
+void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out)
+{
+    ww_buf_printf(out,
+                  "%" PRIu64 " exchange%s on %" PRIu64
+                  " connection%s in %.1f s, %zu session%s, %" PRIu64 " split%s, %zu worker%s\n",
+                  l->exchanges, s_of(l->exchanges), e->connections, s_of(e->connections),
+                  e->seconds, l->lasts, s_of(l->lasts), l->splits, s_of(l->splits), l->workers,
+                  s_of(l->workers));
+    put_workers(l, out);
+    put_attribution(l, out);
+    if (e->stalls > 0)
+        ww_buf_printf(out,
+                      "  reading stopped %" PRIu64 " time%s to let the recorder catch up\n",
+                      e->stalls, s_of(e->stalls));
+    if (e->lost > 0)
+        ww_buf_printf(out, "  %" PRIu64 " exchange%s could NOT be recorded\n", e->lost,
+                      s_of(e->lost));
+    if (e->trace.len > 0) {
+        ww_buf_add_c(out, "judge it: whichworker report ");
+        ww_buf_add_printable(out, e->trace);
+        ww_buf_add_char(out, '\n');
+    }
+}

@@ -1,0 +1,28 @@
+/* cli: what a running proxy tells: a line for each exchange, and the summary at the end. */
+#ifndef WW_LIVE_H
+#define WW_LIVE_H
+
+#include <whichworker/sink.h>
+
+struct live;
+
+/* lines: whether each exchange gets one. fd is borrowed. */
+struct live *live_new(int fd, bool lines, bool colour);
+void live_free(struct live *l); /* NULL is fine */
+
+/* On the recorder's thread. */
+void live_exchange(struct live *l, const struct ww_exchange *x); /* redacted already */
+void live_worker(struct live *l, const struct ww_worker *w);
+void live_flush(struct live *l);
+
+/* When the recorder's thread has ended: what has been seen, and where it went. */
+struct live_ending {
+    uint64_t connections;
+    uint64_t stalls;
+    uint64_t lost;
+    double seconds;
+    ww_str trace; /* absent: none was recorded */
+};
+void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out);
+
+#endif

@@ -1,0 +1,56 @@
+/* cli: the one table of options: parsing, environment, help and documentation come from it. */
+#ifndef WW_OPTS_H
+#define WW_OPTS_H
+
+#include "config.h"
+
+#include <whichworker/buf.h>
+
+/* Which commands an option belongs to. */
+enum command_set {
+    FOR_PROXY = 1 << 0,
+    FOR_REPORT = 1 << 1,
+    FOR_HELP = 1 << 2,
+    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP
+};
+
+enum option_type {
+    OPT_BOOL,
+    OPT_STR,
+    OPT_ADDR,
+    OPT_MSEC,
+    OPT_SIZE,
+    OPT_SHARE,
+    OPT_FORMAT,
+    OPT_FAIL_ON
+};
+
+struct option_row {
+    const char *name; /* without the dashes */
+    enum option_type type;
+    size_t offset; /* in struct config */
+    unsigned commands;
+    const char *arg;  /* what stands for the value in help; NULL for a flag */
+    const char *dflt; /* as a user would write it; NULL: none */
+    const char *help; /* half a line */
+    const char *text; /* a paragraph; NULL: the line says it all */
+};
+
+extern const struct option_row options_table[]; /* alphabetical, ended by a NULL name */
+
+/* Defaults, then WHICHWORKER_* from the environment, then the arguments, into *out. The strings
+ * that it gets borrow argv and the environment. `command` is the bit of the command that
+ * parses. */
+int options_parse(unsigned command, int argc, char **argv, struct config *out,
+                  struct ww_err *err);
+
+/* The options of a command: lines for a terminal, or a Markdown list with the paragraphs. */
+void options_help(unsigned command, struct ww_buf *out);
+void options_markdown(unsigned command, struct ww_buf *out);
+
+/* The word that a mistyped one probably meant, or NULL. next gives the candidates, NULL at the
+ * end. */
+const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i),
+                    const void *ctx);
+
+#endif

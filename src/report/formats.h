@@ -1,0 +1,12 @@
+/* report: the renderers that the format table lists. */
+#ifndef WW_REPORT_FORMATS_H
+#define WW_REPORT_FORMATS_H
+
+#include <whichworker/report.h>
+
+void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *style,
+                    struct ww_buf *out);
+void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *style,
+                    struct ww_buf *out);
+
+#endif
