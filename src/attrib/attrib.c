@@ -268,6 +268,13 @@ static enum ww_owner forked_meanwhile(struct ww_attrib *a, const struct ww_flow 
     return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
 }
 
+/* No look found an owner; or one did, and it is dead by now: then it keeps its claim. */
+static enum ww_owner of_the_dead(struct ww_attrib *a, const struct ww_flow *flow)
+{
+    return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
+                             : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+}
+
 static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin *k)
 {
     uint64_t last_pid = ww_family_last_pid(&a->family);
@@ -279,13 +286,13 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
         return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
     if (!quiet) {
         if (!ww_kin_alive(k) || k->proc.state == 'Z')
-            return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
-                                     : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+            return of_the_dead(a, flow);
         brood = ww_family_brood(&a->family, k, flow->opened_us, flow->state.inode, last_pid);
     }
+    if (proven && brood.holds)
+        return say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED);
     if (proven)
-        return brood.holds ? say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED)
-                           : say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
+        return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
 
     bool held =
         ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES;
@@ -318,10 +325,8 @@ enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
         meet_newcomers(a);
         k = ww_family_find_id(&a->family, flow->state.owner);
     }
-    if (k == NULL) /* no look found an owner; or one did, and it is dead by now: it keeps its
-                      claim */
-        return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
-                                 : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+    if (k == NULL)
+        return of_the_dead(a, flow);
     if (k->router)
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_ROUTER);
 

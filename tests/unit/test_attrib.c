@@ -164,35 +164,23 @@ static void obey(const struct server *s, int worker, int listener, int channel)
     _exit(0);
 }
 
+/* What the server binds to: a free port, or a name of our own. */
 static struct ww_addr where(enum family family, const struct server *s)
 {
-    static const char *const text[] = { "127.0.0.1:0", "[::1]:0",    "[::ffff:127.0.0.1]:0",
-                                        "0.0.0.0:0",   "[::]:0",     "unix:",
-                                        "unix:@",      "127.0.0.1:0" };
+    static const char *const text[] = { "127.0.0.1:1", "[::1]:1",    "[::ffff:127.0.0.1]:1",
+                                        "0.0.0.0:1",   "[::]:1",     "unix:",
+                                        "unix:@",      "127.0.0.1:1" };
+    bool local = family == PATH || family == ABSTRACT;
     struct ww_addr a = { 0 };
     struct ww_err err = { 0 };
     char full[96];
 
-    if (family == PATH || family == ABSTRACT)
-        snprintf(full, sizeof(full), "%s%s", text[family], s->path);
-    else
-        snprintf(full, sizeof(full), "%s", text[family]);
-
-    /* Port 0 is not something that a user may write. */
-    if (family == PATH || family == ABSTRACT) {
-        if (ww_addr_parse(ww_str_c(full), "test", &a, &err) != WW_OK)
-            fail_in_server(err.text);
-        return a;
-    }
-
-    char *zero = strrchr(full, '0');
-
-    *zero = '1';
+    snprintf(full, sizeof(full), "%s%s", text[family], local ? s->path : "");
     if (ww_addr_parse(ww_str_c(full), "test", &a, &err) != WW_OK)
         fail_in_server(err.text);
-    if (a.sa.ss_family == AF_INET)
+    if (a.sa.ss_family == AF_INET) /* port 0 is not something that a user may write */
         ((struct sockaddr_in *)&a.sa)->sin_port = 0;
-    else
+    if (a.sa.ss_family == AF_INET6)
         ((struct sockaddr_in6 *)&a.sa)->sin6_port = 0;
     return a;
 }
@@ -724,7 +712,7 @@ static void every_obstacle_has_words(void **state)
     }
 #define SHAPE(test_, shape_)                                                                   \
     {                                                                                          \
-        .name = #test_ ": " #shape_, .test_func = test_, .initial_state = &(enum shape)        \
+        .name = #test_ ": " #shape_, .test_func = (test_), .initial_state = &(enum shape)      \
         {                                                                                      \
             shape_                                                                             \
         }                                                                                      \
