@@ -16,7 +16,7 @@
 enum ww_conduct {
     WW_CONDUCT_OPEN,      /* not seen yet */
     WW_CONDUCT_SUSPECT,   /* it forked, and did not hold the connection when the answer came */
-    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came, nothing forked
+    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came
                            */
     WW_CONDUCT_HANDS_OVER /* proven: a connection that it had accepted went to a child */
 };
@@ -31,6 +31,8 @@ struct ww_kin {
     bool router;    /* stands before the workers: see family.c */
     bool passes;    /* sticky: a child shares a connected Unix socket with it */
     enum ww_conduct conduct;
+    unsigned
+        kept; /* how often it still held a connection at the answer although it had forked */
     int recent[WW_KIN_RECENT]; /* newest first; -1: none */
     uint64_t turn;             /* when it was last found to own a connection; 0: never */
     uint64_t other[WW_KIN_OTHERS];

@@ -607,6 +607,27 @@ static void a_command_run_by_a_proven_worker_does_not_unname_it(void **state)
     stop(&s);
 }
 
+static void a_worker_that_runs_a_command_for_each_request_is_proven(void **state)
+{
+    struct server s;
+
+    start(&s, TCP4, *(const enum shape *)*state);
+    for (int i = 0; i < 4; i++) {
+        struct ww_flow f = dial(&s);
+        pid_t pid = tell(&s, 0, 'a');
+
+        expect_known(&s, &f, pid);
+        (void)tell(&s, 0, 'x');
+        if (i >= 2) /* proven by now, so that it may close before we ask */
+            (void)tell(&s, 0, 'c');
+        expect_confirmed(&s, &f, pid);
+        if (i < 2)
+            (void)tell(&s, 0, 'c');
+        close(f.fd);
+    }
+    stop(&s);
+}
+
 static void a_connection_sent_to_a_child_is_the_childs(void **state)
 {
     struct server s;
@@ -780,6 +801,8 @@ int main(void)
         SHAPE(a_server_that_forks_for_each_connection_is_found_out, PREFORK),
         cmocka_unit_test(a_child_seen_first_is_named_once_the_parent_lets_go),
         cmocka_unit_test(a_command_run_by_a_proven_worker_does_not_unname_it),
+        SHAPE(a_worker_that_runs_a_command_for_each_request_is_proven, LONE),
+        SHAPE(a_worker_that_runs_a_command_for_each_request_is_proven, PREFORK),
         cmocka_unit_test(a_connection_sent_to_a_child_is_the_childs),
         cmocka_unit_test(a_child_is_not_named_while_its_parent_holds_on),
         cmocka_unit_test(nothing_listens_here),
