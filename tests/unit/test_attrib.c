@@ -121,7 +121,12 @@ static void receive_forever(const struct server *s, int channel)
             _exit(0);
         if (held >= 0)
             close(held);
-        memcpy(&held, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(held));
+
+        const struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+        if (h == NULL)
+            _exit(1);
+        memcpy(&held, CMSG_DATA(h), sizeof(held));
         report_pid(s, getpid());
     }
 }
