@@ -329,7 +329,10 @@ static enum look_kind kind_of(ww_str method)
 void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
 {
     ww_str path = ww_exchange_path(x);
-    struct look l = { .kind = kind_of(x->method), .view = WW_NONE, .carried = m->carrieds };
+    struct look l = { .kind = kind_of(x->method),
+                      .view = WW_NONE,
+                      .carried = m->carrieds,
+                      .first_word = (uint32_t)m->normal.words };
     ww_str location = ww_fields_get(&x->response_fields, WW_STR("location"));
 
     l.complete = x->end == WW_END_COMPLETE && x->by != WW_BY_NOBODY;

@@ -483,11 +483,26 @@ void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
 
 /* ---- masks */
 
-bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path)
+/* What is known of a place: bits. */
+enum { CAME = 1, WENT = 2 };
+
+static size_t *mask_at(const struct normal *n, uint32_t scope, uint32_t path)
 {
     uint32_t key[2] = { scope, path };
 
-    return ww_map_find(&n->mask, ww_str_n((const char *)key, sizeof key)) != NULL;
+    return ww_map_find(&n->mask, ww_str_n((const char *)key, sizeof key));
+}
+
+bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path)
+{
+    return mask_at(n, scope, path) != NULL;
+}
+
+bool ww_mask_replaced(const struct normal *n, uint32_t scope, uint32_t path)
+{
+    size_t *mask = mask_at(n, scope, path);
+
+    return mask != NULL && *mask == (CAME | WENT);
 }
 
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l)
@@ -505,11 +520,13 @@ static void learn_leaf(void *ctx, struct leaf l, bool in_a)
 {
     struct learn *learn = ctx;
     uint32_t key[2] = { learn->scope, l.path };
+    size_t *mask = mask_at(learn->n, learn->scope, l.path);
 
-    if (ww_mask_learned(learn->n, learn->scope, l.path))
-        return;
-    ww_str kept = ww_arena_dup(&learn->n->arena, ww_str_n((const char *)key, sizeof key));
-    ww_map_put(&learn->n->mask, kept, 1, NULL);
+    if (mask == NULL) {
+        ww_str kept = ww_arena_dup(&learn->n->arena, ww_str_n((const char *)key, sizeof key));
+        mask = ww_map_put(&learn->n->mask, kept, 0, NULL);
+    }
+    *mask |= in_a ? WENT : CAME;
 }
 
 void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b)

@@ -407,8 +407,10 @@ static void claim_follow(struct model *m, const struct follow *f)
                        .telling = f->written };
     ww_str value = ww_quotable(m, f->value);
 
-    /* A written value that goes and comes back without a write is no matter of taste. */
-    if (f->written)
+    /* A list that gains and loses what somebody wrote, without a write, is no matter of taste.
+     */
+    bool listed = ww_str_find(ww_word_text(&m->normal, f->place), WW_STR("/*")) >= 0;
+    if (f->written && listed)
         c.grade = f->odds <= ODDS_LIKELY && f->returns > 1 ? WW_CONFIRMED : WW_LIKELY;
     c.message = ww_arena_printf(
         &m->arena,
