@@ -73,12 +73,13 @@ static void add_inputs(const struct model *m, struct ww_buf *out, const struct w
 {
     for (size_t i = 0; i < x->request_fields.n; i++) {
         const struct ww_field *f = &x->request_fields.v[i];
-        if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user)
+        if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user) {
             ww_buf_add_c(out, "\nauthorization");
-        else if (ww_str_eq_nocase(f->name, WW_STR("cookie")))
+        } else if (ww_str_eq_nocase(f->name, WW_STR("cookie"))) {
             add_other_cookies(m, out, f->value);
-        else if (!ww_smell_idle_field(f->name))
+        } else if (!ww_smell_idle_field(f->name)) {
             ww_buf_printf(out, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
+        }
     }
 }
 
@@ -398,10 +399,11 @@ bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (m->v.step[m->change[mid]].started_us < to_us)
+        if (m->v.step[m->change[mid]].started_us < to_us) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     for (size_t i = low; i > 0 && m->change_end[i - 1] > from_us; i--) {
         if (++seen > CHANGES_SEEN)

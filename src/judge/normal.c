@@ -88,10 +88,11 @@ uint32_t ww_word(struct normal *n, ww_str text)
     *w = (struct word){ .text = ww_arena_dup(&n->arena, text.ptr == NULL ? WW_STR("") : text) };
     w->is_number = read_number(w->text, &w->number);
     w->volatile_value = ww_smell_volatile_value(n->smell, w->text);
-    if (ww_str_starts(w->text, WW_STR("/")))
+    if (ww_str_starts(w->text, WW_STR("/"))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
-    else if (ww_str_starts(w->text, WW_STR("after ")))
+    } else if (ww_str_starts(w->text, WW_STR("after "))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, ww_str_from(w->text, 6));
+    }
     ww_map_put(&n->word_at, w->text, n->words, NULL);
     return (uint32_t)n->words++;
 }
@@ -113,9 +114,10 @@ struct build {
 
 static void add_value(struct build *b, uint32_t value)
 {
-    if (b->view.values == b->value_cap)
+    if (b->view.values == b->value_cap) {
         b->view.value = ww_grow(b->view.value, (size_t)b->view.values + 1, &b->value_cap,
                                 sizeof *b->view.value);
+    }
     b->view.value[b->view.values++] = value;
 }
 
@@ -156,9 +158,10 @@ static void add_leaf(struct build *b, ww_str path, ww_str value)
         b->view.cut = true;
         return;
     }
-    if (b->view.leaves == b->leaf_cap)
+    if (b->view.leaves == b->leaf_cap) {
         b->view.leaf = ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap,
                                sizeof *b->view.leaf);
+    }
     struct leaf l = { .path = ww_word(b->n, path), .value = ww_word(b->n, value) };
     b->view.leaf[b->view.leaves++] = l;
     add_value(b, l.value);
@@ -304,12 +307,14 @@ static uint32_t build_done(struct build *b)
             v.value[kept++] = v.value[i];
     }
     v.values = kept;
-    if (v.leaves > 0)
+    if (v.leaves > 0) {
         v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), b->view.leaf,
                         v.leaves * sizeof *v.leaf);
-    if (v.values > 0)
+    }
+    if (v.values > 0) {
         v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), b->view.value,
                          v.values * sizeof *v.value);
+    }
     free(b->view.leaf);
     free(b->view.value);
     ww_buf_release(&b->path);
@@ -446,10 +451,11 @@ uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path)
 
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (v->leaf[mid].path < path)
+        if (v->leaf[mid].path < path) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     return low;
 }
@@ -472,10 +478,11 @@ void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
         int order = i == x->leaves   ? 1
                     : k == y->leaves ? -1
                                      : leaf_order(&x->leaf[i], &y->leaf[k]);
-        if (order < 0)
+        if (order < 0) {
             visit(ctx, x->leaf[i], true);
-        else if (order > 0)
+        } else if (order > 0) {
             visit(ctx, y->leaf[k], false);
+        }
         i += order <= 0;
         k += order >= 0;
     }

@@ -132,9 +132,10 @@ static struct ww_exchange *begin(struct world *w, const struct event *e, const c
         (struct ww_worker_id){ .pid = w->pid_base + (int32_t)e->worker, .start_ticks = 9 };
     ww_fields_add(&x->request_fields, &x->arena, WW_STR("User-Agent"),
                   ww_arena_printf(&x->arena, "client-%zu", e->client));
-    if (c->cookie[0] != '\0')
+    if (c->cookie[0] != '\0') {
         ww_fields_add(&x->request_fields, &x->arena, WW_STR("Cookie"),
                       ww_arena_printf(&x->arena, "session=%s", c->cookie));
+    }
     return x;
 }
 
@@ -231,9 +232,10 @@ static struct ww_exchange *serve_items(struct world *w, const struct event *e, s
         sends(x, ww_arena_printf(&x->arena, "{\"name\":\"thing%u\"}", e->value));
         answers(x, 201, "application/json",
                 ww_arena_printf(&x->arena, "{\"id\":\"thing%u\"}", e->value));
-        if (e->op == OP_CREATE)
+        if (e->op == OP_CREATE) {
             ww_fields_add(&x->response_fields, &x->arena, WW_STR("Location"),
                           ww_arena_printf(&x->arena, "/items/thing%u", e->value));
+        }
         if (at == s->items && s->items < ITEMS)
             s->item[s->items++] = e->value;
     }
@@ -469,15 +471,17 @@ static void tell(struct story *s, int32_t pid, const char *method, const char *t
     x->worker = (struct ww_worker_id){ .pid = pid, .start_ticks = 1 };
     ww_fields_add(&x->request_fields, &x->arena, WW_STR("Authorization"),
                   WW_STR("Basic cXhmMjpxeGYy"));
-    if (cookie != NULL)
+    if (cookie != NULL) {
         ww_fields_add(&x->request_fields, &x->arena, WW_STR("Cookie"),
                       ww_arena_printf(&x->arena, "session=%s", cookie));
+    }
     if (request != NULL)
         sends(x, ww_str_c(request));
     answers(x, 200, "application/json", ww_str_c(response));
-    if (set != NULL)
+    if (set != NULL) {
         ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"),
                       ww_arena_printf(&x->arena, "session=%s; HttpOnly; Path=/", set));
+    }
     ww_exchange_redact(x, &s->key);
     ww_judge_exchange(s->judge, x);
     ww_exchange_free(x);

@@ -253,9 +253,10 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
     size_t i = index_of(&r->counter_at, &r->m->arena, scope, path, r->counters);
 
     if (i == r->counters) {
-        if (r->counters == r->counter_cap)
+        if (r->counters == r->counter_cap) {
             r->counter =
                 ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
+        }
         r->counter[r->counters++] = (struct counter){ .path = path };
     }
     return &r->counter[i];
@@ -330,9 +331,10 @@ static void judge_group(struct reads *r, const size_t *step, size_t n)
         while (k < owners && owner[k] != worker) {
             k++;
         }
-        if (k < WORKERS_MAX)
+        if (k < WORKERS_MAX) {
             judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], k < owners ? own[k] : SIZE_MAX,
                           step[i]);
+        }
         if (k == owners && owners < WORKERS_MAX)
             owner[owners++] = worker;
         if (k < WORKERS_MAX)

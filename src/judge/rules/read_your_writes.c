@@ -101,9 +101,10 @@ static struct relation *relation_of(struct walk *w, const struct fact *f, size_t
     size_t *known = ww_map_find(&w->relation_at, key);
 
     if (known == NULL) {
-        if (w->relations == w->relation_cap)
+        if (w->relations == w->relation_cap) {
             w->relation =
                 ww_grow(w->relation, w->relations + 1, &w->relation_cap, sizeof *w->relation);
+        }
         w->relation[w->relations] = (struct relation){ .example = f->what, .first = WW_NONE };
         known =
             ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
@@ -123,9 +124,10 @@ static void learn_harmless(struct walk *w, uint32_t relation, uint32_t route)
 {
     uint32_t pair[2];
 
-    if (!is_harmless(w, relation, route))
+    if (!is_harmless(w, relation, route)) {
         ww_map_put(&w->harmless, ww_arena_dup(&w->m->arena, key_of(w, relation, route, pair)),
                    1, NULL);
+    }
 }
 
 /* ---- facts begin and end */
@@ -198,10 +200,11 @@ static void own_change(struct walk *w, size_t step)
         while (k < f->betweens && f->between[k] != l->route) {
             k++;
         }
-        if (l->removal || l->logout || k == BETWEEN_MAX)
+        if (l->removal || l->logout || k == BETWEEN_MAX) {
             fact_die(w, f);
-        else if (k == f->betweens)
+        } else if (k == f->betweens) {
             f->between[f->betweens++] = l->route;
+        }
     }
 }
 
@@ -526,9 +529,10 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
     };
 
     bool home = m->v.step[read].worker == m->v.step[f->write].worker;
-    if (how == CROSS_NEITHER && home && same_cookie(m, f->write, read))
+    if (how == CROSS_NEITHER && home && same_cookie(m, f->write, read)) {
         how =
             CROSS_SAME; /* crossed and came back: the worker's own memory would still have it */
+    }
     if (watch->pending || how == CROSS_NEITHER)
         return;
     /* What a client carries in its own cookie is out of the others' reach. */
@@ -589,10 +593,11 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
         return;
     if (!outlived_harm(w, f, watch) && !in_payload(w->m, f->write, read))
         return;
-    if (sight == SIGHT_SHOWN)
+    if (sight == SIGHT_SHOWN) {
         judge_shown(w, f, watch, read);
-    else if (watch->from == FROM_READ || !is_of_another_thing(w->m, f, read))
+    } else if (watch->from == FROM_READ || !is_of_another_thing(w->m, f, read)) {
         judge_missing(w, f, watch, read);
+    }
 }
 
 static void walk_session(struct walk *w, const struct ww_verdict_session *s)
@@ -644,9 +649,10 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
     const struct loss *l = &t->best;
     bool kept = t->table.same_kept > 0 || (from == FROM_WRITE && r->grew > 0);
 
-    if (l->again && !l->caught_up)
+    if (l->again && !l->caught_up) {
         return r->example.place || r->listed || l->as_before || l->before ? WW_CONFIRMED
                                                                           : WW_POSSIBLE;
+    }
     if (l->doubtful || !has_control(m, r, from))
         return WW_POSSIBLE;
     if (l->caught_up)

@@ -61,9 +61,10 @@ double ww_table_odds(const struct ww_table *t)
 
     /* Margins fixed: the changed ones hold this many of the losses, or more. */
     for (double k = (double)t->changed_lost; k <= lost && k <= changed; k++) {
-        if (lost - k <= same)
+        if (lost - k <= same) {
             p += exp(log_choose(changed, k) + log_choose(same, lost - k) -
                      log_choose(changed + same, lost));
+        }
     }
     return p > 1 ? 1 : p;
 }

@@ -42,13 +42,14 @@ static void note_issued(struct resets *r, size_t step)
 
     for (size_t i = 0; i < l->sets; i++) {
         uint32_t *issuer = &r->issuer[r->m->cookie[l->set + i].pair];
-        if (!ww_speaks(r->m, step))
+        if (!ww_speaks(r->m, step)) {
             *issuer = AMBIGUOUS;
-        else if (*issuer == WW_NONE)
+        } else if (*issuer == WW_NONE) {
             *issuer = (uint32_t)step;
-        else if (*issuer != AMBIGUOUS &&
-                 r->m->v.step[*issuer].worker != r->m->v.step[step].worker)
+        } else if (*issuer != AMBIGUOUS &&
+                   r->m->v.step[*issuer].worker != r->m->v.step[step].worker) {
             *issuer = AMBIGUOUS;
+        }
     }
 }
 
@@ -202,14 +203,16 @@ static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
     if (!rel->best.payload && !rel->best.is_id)
         return WW_POSSIBLE; /* an encrypted cookie changes whenever its content does */
-    if (t->same_kept == 0)
+    if (t->same_kept == 0) {
         return at_large && rel->best.payload && t->changed_kept == 0 && t->changed_lost > 1
                    ? WW_LIKELY
                    : WW_POSSIBLE;
-    if (rel->best.payload)
+    }
+    if (rel->best.payload) {
         return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0
                    ? WW_CONFIRMED
                    : WW_LIKELY;
+    }
     return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
                    t->changed_kept == 0
                ? WW_CONFIRMED
