@@ -10,7 +10,7 @@
 #define DEPTH_MAX   48         /* nesting of JSON that is looked at */
 #define WORD_MAX    256        /* bytes; longer ones are kept as a beginning and a hash */
 #define WORD_HEAD   48
-#define PATH_MAX_   512
+#define PATH_BYTES  512u
 #define TOKENS_MAX  16 /* of one value, when its presence in a text is asked */
 
 void ww_normal_init(struct normal *n, const struct ww_smell *smell)
@@ -184,7 +184,7 @@ static void add_member(struct build *b, ww_str name, json_t *v)
 {
     size_t at = b->path.len;
 
-    if (at + name.len + 1 > PATH_MAX_ || b->depth >= DEPTH_MAX) {
+    if (at + name.len + 1 > PATH_BYTES || b->depth >= DEPTH_MAX) {
         b->view.cut = true;
         return;
     }
@@ -267,7 +267,7 @@ static void add_text(struct build *b, ww_str text)
         bool noise = before == NULL || before->is_number || before->volatile_value;
         ww_buf_clear(&b->path);
         ww_buf_add_c(&b->path, "after ");
-        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_MAX_ / 2));
+        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_BYTES / 2));
         add_leaf(b, before == NULL ? WW_STR("/") : ww_buf_str(&b->path), word);
         if (b->view.cut && b->view.leaves >= LEAVES_MAX)
             return;
@@ -327,7 +327,7 @@ static uint32_t build_done(struct build *b)
 static void build_begin(struct build *b, struct normal *n, bool cut)
 {
     *b = (struct build){ .n = n, .view = { .kind = VIEW_TEXT, .cut = cut } };
-    ww_buf_init(&b->path, PATH_MAX_ * 2);
+    ww_buf_init(&b->path, 2 * (size_t)PATH_BYTES);
 }
 
 static bool build_json(struct build *b, ww_str text)

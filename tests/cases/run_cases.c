@@ -60,30 +60,30 @@ static void fail(struct run *r, const char *fmt, ...)
 
 /* ---- words of a line: blanks separate, but not inside quotes or brackets */
 
+static char *token_end(char *p)
+{
+    int depth = 0;
+    bool quoted = false;
+
+    for (; *p != '\0' && (depth > 0 || quoted || (*p != ' ' && *p != '\t')); p++) {
+        if (*p == '"' && p[-1] != '\\')
+            quoted = !quoted;
+        if (!quoted)
+            depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+    }
+    return p;
+}
+
 static size_t split(char *line, char **token)
 {
     size_t n = 0;
 
-    for (char *p = line; *p != '\0' && n < TOKENS_MAX;) {
-        int depth = 0;
-        bool quoted = false;
-        while (*p == ' ' || *p == '\t') {
-            p++;
-        }
-        if (*p == '\0' || *p == '#')
-            break;
+    for (char *p = line + strspn(line, " \t"); *p != '\0' && *p != '#' && n < TOKENS_MAX;) {
         token[n++] = p;
-        for (; *p != '\0' && (depth > 0 || quoted || (*p != ' ' && *p != '\t')); p++) {
-            if (*p == '"' && p[-1] != '\\') {
-                quoted = !quoted;
-            } else if (!quoted && (*p == '{' || *p == '[')) {
-                depth++;
-            } else if (!quoted && (*p == '}' || *p == ']')) {
-                depth--;
-            }
-        }
+        p = token_end(p);
         if (*p != '\0')
             *p++ = '\0';
+        p += strspn(p, " \t");
     }
     return n;
 }

@@ -1,47 +1,11 @@
 /* judge: read-your-writes: a value the session wrote on one worker is missing on another. */
-#include "rule.h"
+#include "read_your_writes.h"
 
 #include <stdlib.h>
 
-#define FACTS_MAX    64 /* values of one session that are followed at a time: the newest */
-#define WATCHES_MAX  8  /* resources in which one value is looked for */
-#define BETWEEN_MAX  6  /* kinds of later writes that one value may have outlived */
-#define ODDS_CERTAIN 0.05
-#define ODDS_LIKELY  0.1
-#define KEPT_CERTAIN 3
-
-/* A loss, and what speaks for the worker being the reason. */
-struct loss {
-    size_t write, kept, lost; /* kept: the write itself, or a read that showed it */
-    bool again;               /* the writer's worker shows it afterwards */
-    bool before;              /* a read by the writer's worker had shown it */
-    bool payload;             /* the session's readable cookie carried it */
-    bool caught_up;           /* the losing worker shows it later, with no change between */
-    bool as_before;           /* the losing read shows what stood there before the write */
-    bool doubtful;            /* other clients wrote what is not known to be harmless */
-};
-
-/* A message that is shown once ("added figo") is kept from the write to the first read and lost
- * by the second on any worker: so the two kinds of step are each other's no control. */
-enum leg { FROM_WRITE, FROM_READ };
-
-struct tally {
-    struct ww_table table;
-    struct loss best;
-    bool has_best;
-};
-
-/* What a write of this kind does to that field of a read of that kind, learned from all
- * sessions. */
-struct relation {
-    struct carried example;
-    uint64_t learned; /* how often the writer's own worker showed the value */
-    uint64_t grew;    /* how often a read was the one before the write, and the value more */
-    uint32_t first;   /* the value that was learned first */
-    bool several;     /* others were learned, too: the place does not stand for one thing */
-    bool listed;      /* it was seen in a list */
-    struct tally tally[2]; /* from the write to a read; from a read to the next */
-};
+#define FACTS_MAX   64 /* values of one session that are followed at a time: the newest */
+#define WATCHES_MAX 8  /* resources in which one value is looked for */
+#define BETWEEN_MAX 6  /* kinds of later writes that one value may have outlived */
 
 /* Where a fact is looked for. */
 struct watch {
@@ -627,100 +591,6 @@ static void walk_session(struct walk *w, const struct ww_verdict_session *s)
     }
 }
 
-/* ---- what the tables say */
-
-/* Whether there is reason to expect the value at all, seen where no worker changed. */
-static bool has_control(const struct model *m, const struct relation *r, enum leg from)
-{
-    const struct tally *t = &r->tally[from];
-    bool text =
-        !r->example.place && m->normal.view[m->look[t->best.lost].view].kind == VIEW_TEXT;
-
-    if (r->example.place)
-        return true;
-    if (from == FROM_WRITE)
-        return r->grew > 0 || (r->several && ww_table_odds(&t->table) <= ODDS_LIKELY);
-    return t->table.same_kept > 0 || (!text && r->listed);
-}
-
-static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
-{
-    const struct tally *t = &r->tally[from];
-    const struct loss *l = &t->best;
-    bool kept = t->table.same_kept > 0 || (from == FROM_WRITE && r->grew > 0);
-
-    if (l->again && !l->caught_up) {
-        return r->example.place || r->listed || l->as_before || l->before ? WW_CONFIRMED
-                                                                          : WW_POSSIBLE;
-    }
-    if (l->doubtful || !has_control(m, r, from))
-        return WW_POSSIBLE;
-    if (l->caught_up)
-        return l->before ? WW_LIKELY : WW_POSSIBLE;
-    if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
-        return WW_LIKELY;
-    if (kept && (l->before || l->payload))
-        return WW_CONFIRMED;
-    return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN
-               ? WW_CONFIRMED
-               : WW_LIKELY;
-}
-
-static enum ww_cause cause_of(const struct model *m, const struct loss *l)
-{
-    if (l->caught_up)
-        return WW_CAUSE_STALE_CACHE;
-    if (l->payload)
-        return WW_CAUSE_PER_WORKER_SECRET;
-    if (ww_restarted_since(m, l->write, l->lost))
-        return WW_CAUSE_WORKER_RESTARTED;
-    return WW_CAUSE_WORKER_MEMORY;
-}
-
-static struct ww_table both(const struct relation *r)
-{
-    const struct ww_table *a = &r->tally[FROM_WRITE].table, *b = &r->tally[FROM_READ].table;
-
-    return (struct ww_table){ .changed_kept = a->changed_kept + b->changed_kept,
-                              .changed_lost = a->changed_lost + b->changed_lost,
-                              .same_kept = a->same_kept + b->same_kept,
-                              .same_lost = a->same_lost + b->same_lost };
-}
-
-static void claim_relation(struct model *m, const struct relation *r, enum leg from)
-{
-    const struct loss *l = &r->tally[from].best;
-    struct claim c = { .guarantee = WW_READ_YOUR_WRITES,
-                       .grade = grade_of(m, r, from),
-                       .cause = cause_of(m, l),
-                       .step = l->lost,
-                       .table = both(r) };
-    uint32_t value = r->example.value;
-    bool answer = ww_str_starts(ww_word_text(&m->normal, r->example.field), WW_STR("answer "));
-
-    for (size_t i = 0; i < m->look[l->write].carrieds; i++) {
-        struct carried what = m->carried[m->look[l->write].carried + i];
-        if (what.field == r->example.field && what.place == r->example.place)
-            value = what.value;
-    }
-    c.occurrences = c.table.changed_lost;
-    c.telling = r->example.place ? 3 : answer ? 0 : m->normal.word[value].is_number ? 1 : 2;
-    ww_str text = ww_quotable(m, value);
-    c.message = ww_arena_printf(
-        &m->arena, WW_STRF " %s \"" WW_STRF "\", but " WW_STRF " %s%s%d%s",
-        WW_STRV(ww_step_words(m, l->write)), r->example.place || answer ? "gave out" : "wrote",
-        WW_STRV(text), WW_STRV(ww_step_words(m, l->lost)),
-        r->example.place ? "does not know it" : "does not show it",
-        l->again || l->before ? "; worker " : "; it was written by worker ",
-        (int)ww_step_pid(m, l->write), l->again || l->before ? " does" : "");
-    ww_claim_witness(&c, m, l->write, "write", text);
-    if (l->kept != l->write)
-        ww_claim_witness(&c, m, l->kept, "read-kept", text);
-    ww_claim_witness(&c, m, l->lost, "read-lost", text);
-    ww_claim(m, &c);
-    m->blamed[l->lost] = true;
-}
-
 static void check(struct model *m)
 {
     struct walk *w = ww_xcalloc(1, sizeof *w);
@@ -738,11 +608,7 @@ static void check(struct model *m)
         }
     }
     for (size_t i = 0; i < w->relations; i++) {
-        const struct relation *r = &w->relation[i];
-        for (enum leg from = FROM_WRITE; from <= FROM_READ && both(r).same_lost == 0; from++) {
-            if (r->tally[from].has_best)
-                claim_relation(m, r, from);
-        }
+        ww_relation_claim(m, &w->relation[i]);
     }
     ww_map_release(&w->relation_at);
     ww_map_release(&w->harmless);

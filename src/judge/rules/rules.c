@@ -11,7 +11,7 @@ const struct rule *const ww_rules[] = {
     &ww_rule_monotonic_reads,
 };
 
-const size_t ww_rules_count = sizeof ww_rules / sizeof *ww_rules;
+const size_t ww_rules_count = sizeof ww_rules / sizeof ww_rules[0];
 
 void ww_crossings_of(struct crossings *c, const struct model *m,
                      const struct ww_verdict_session *s)
