@@ -270,10 +270,11 @@ static uint32_t shape_of(struct model *m, const struct ww_exchange *x, const str
 
     ww_buf_init(&b, TEXT_MAX);
     ww_buf_printf(&b, "shape %u", x->status);
-    if (l->view != WW_NONE && m->normal.view[l->view].kind == VIEW_JSON)
+    if (l->view != WW_NONE && m->normal.view[l->view].kind == VIEW_JSON) {
         add_json_shape(m, &b, &m->normal.view[l->view]);
-    else if (l->view != WW_NONE)
+    } else if (l->view != WW_NONE) {
         add_text_shape(m, &b, &m->normal.view[l->view], l);
+    }
     uint32_t shape = ww_word(&m->normal, ww_buf_str(&b));
     ww_buf_release(&b);
     return shape;

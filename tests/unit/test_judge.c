@@ -354,7 +354,7 @@ static struct world *world_new(uint64_t seed, bool shared, bool calm, int32_t pi
     for (size_t i = 0; i < w->events; i++) {
         w->exchange[i] = serve(w, &w->event[i]);
     }
-    qsort(w->exchange, w->events, sizeof *w->exchange, by_start);
+    qsort(w->exchange, w->events, sizeof w->exchange[0], by_start);
     return w;
 }
 

@@ -46,10 +46,11 @@ static void note_issued(struct resets *r, size_t step)
         bool first = *issuer == WW_NONE && ww_speaks(r->m, step);
         bool again = *issuer < AMBIGUOUS && ww_speaks(r->m, step) &&
                      r->m->v.step[*issuer].worker == r->m->v.step[step].worker;
-        if (first)
+        if (first) {
             *issuer = (uint32_t)step;
-        else if (!again)
+        } else if (!again) {
             *issuer = AMBIGUOUS;
+        }
     }
 }
 
