@@ -143,9 +143,10 @@ void ww_claim(struct model *m, const struct claim *claim)
                                  WW_STRV(ww_word_text(&m->normal, m->look[c.step].route)));
     size_t at = *ww_map_put(&m->claim_at, key, m->v.findings, &fresh);
     if (fresh) {
-        if (m->v.findings == m->finding_cap)
+        if (m->v.findings == m->finding_cap) {
             m->v.finding =
                 ww_grow(m->v.finding, m->v.findings + 1, &m->finding_cap, sizeof *m->v.finding);
+        }
         m->v.finding[m->v.findings++] = (struct ww_finding){ .guarantee = c.guarantee,
                                                              .cause = c.cause,
                                                              .fix = ww_str_c(fix[c.cause]) };

@@ -243,10 +243,11 @@ static void session_workers(struct model *m, struct ww_verdict_session *s, size_
             if (w == WW_NO_WORKER || seen[w] == mark + (size_t)pass)
                 continue;
             seen[w] = mark + (size_t)pass;
-            if (pass == 1)
+            if (pass == 1) {
                 s->worker[s->workers++] = w;
-            else
+            } else {
                 n++;
+            }
         }
         if (pass == 0)
             s->worker = ww_arena_alloc(&m->arena, (n + 1) * sizeof *s->worker);
@@ -348,12 +349,14 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
     count_pairs(m, &pairs, &ordered);
     if (reached == 0)
         return WW_STR("no request reached a worker");
-    if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0)
+    if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0) {
         return ww_arena_printf(&m->arena, "the worker of only %.1f%% of the exchanges is known",
                                m->v.coverage * 100);
-    if (m->v.run.lost > 0)
+    }
+    if (m->v.run.lost > 0) {
         return ww_arena_printf(&m->arena, "%llu exchanges could not be recorded",
                                (unsigned long long)m->v.run.lost);
+    }
     if (pairs == 0)
         return WW_STR("no session has two exchanges");
     if (ordered == 0)
@@ -366,10 +369,11 @@ static ww_str why_pass(struct ww_judge *j)
     struct ww_verdict *v = &j->m.v;
     const char *s = v->splits == 1 ? "" : "s";
 
-    if (v->findings > 0)
+    if (v->findings > 0) {
         return ww_arena_printf(&j->m.arena, "%zu finding%s, none of them at or above \"%s\"",
                                v->findings, v->findings == 1 ? "" : "s",
                                ww_fail_on_token(j->cfg.fail_on));
+    }
     if (v->workers == 1)
         return WW_STR("one worker served everything");
     if (v->splits == 0)

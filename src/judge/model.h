@@ -38,8 +38,9 @@ struct look {
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
     size_t set, sets;
-    size_t at;         /* its position in its session */
-    bool acknowledged; /* complete, 2xx or 3xx, not sent to a login */
+    uint32_t first_word; /* words from here on stand in no exchange before this one */
+    size_t at;           /* its position in its session */
+    bool acknowledged;   /* complete, 2xx or 3xx, not sent to a login */
     bool complete;
     bool cached;   /* some cache may have answered, not the worker */
     bool overlaps; /* in time with another exchange of its session */

@@ -17,6 +17,7 @@ struct relation {
         size_t issued, reset;
         uint32_t lost; /* a leaf's value, or WW_NONE */
         uint32_t place;
+        uint32_t name; /* the cookie's */
         bool read;
         bool is_id;
         bool payload;
@@ -42,13 +43,14 @@ static void note_issued(struct resets *r, size_t step)
 
     for (size_t i = 0; i < l->sets; i++) {
         uint32_t *issuer = &r->issuer[r->m->cookie[l->set + i].pair];
-        if (!ww_speaks(r->m, step))
-            *issuer = AMBIGUOUS;
-        else if (*issuer == WW_NONE)
+        bool first = *issuer == WW_NONE && ww_speaks(r->m, step);
+        bool again = *issuer < AMBIGUOUS && ww_speaks(r->m, step) &&
+                     r->m->v.step[*issuer].worker == r->m->v.step[step].worker;
+        if (first) {
             *issuer = (uint32_t)step;
-        else if (*issuer != AMBIGUOUS &&
-                 r->m->v.step[*issuer].worker != r->m->v.step[step].worker)
+        } else if (!again) {
             *issuer = AMBIGUOUS;
+        }
     }
 }
 
@@ -158,6 +160,7 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
                          .reset = step,
                          .lost = WW_NONE,
                          .place = WW_NONE,
+                         .name = sent->name,
                          .read = l->kind == LOOK_READ,
                          .is_id = sent->is_id,
                          .payload = sent->payload != WW_NONE };
@@ -194,22 +197,23 @@ static void judge_step(struct resets *r, size_t step)
 static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
 {
     const struct ww_table *t = &rel->table;
-    ww_str name =
-        ww_word_text(&r->m->normal, r->m->cookie[r->m->look[rel->best.reset].sent].name);
+    ww_str name = ww_word_text(&r->m->normal, rel->best.name);
     bool at_large = rel->best.read && ww_map_find(&r->control, name) != NULL;
 
     if (ww_restarted_since(r->m, rel->best.issued, rel->best.reset))
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
     if (!rel->best.payload && !rel->best.is_id)
         return WW_POSSIBLE; /* an encrypted cookie changes whenever its content does */
-    if (t->same_kept == 0)
+    if (t->same_kept == 0) {
         return at_large && rel->best.payload && t->changed_kept == 0 && t->changed_lost > 1
                    ? WW_LIKELY
                    : WW_POSSIBLE;
-    if (rel->best.payload)
+    }
+    if (rel->best.payload) {
         return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0
                    ? WW_CONFIRMED
                    : WW_LIKELY;
+    }
     return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
                    t->changed_kept == 0
                ? WW_CONFIRMED
