@@ -41,6 +41,7 @@ void holds_release(struct holds *hs)
 static bool settled(struct holds *hs, struct hold *h, int64_t now, enum ww_owner *owner,
                     struct ww_worker *worker)
 {
+    h->looks++;
     *owner = hs->looker.look(hs->looker.ctx, &h->flow, worker);
     switch (*owner) {
     case WW_OWNER_KNOWN:
@@ -111,6 +112,8 @@ static void on_tick(void *ctx)
             continue;
         if (!settled(hs, h, now, &owner, &worker)) {
             queued += owner == WW_OWNER_QUEUED;
+            if (h->looks == 2)
+                h->cb(h->ctx, WW_OWNER_QUEUED, NULL);
             continue;
         }
         unlink_hold(hs, h);
@@ -124,6 +127,7 @@ bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx,
 {
     h->began_us = ww_clock_mono_us();
     h->accepted_us = 0;
+    h->looks = 0;
     h->cb = cb;
     h->ctx = ctx;
     if (settled(hs, h, h->began_us, out_owner, out_worker))
