@@ -1,4 +1,4 @@
-/* http: HTTP/1.1 messages as values: heads, fields, cookies, framing, content codings; no sockets. */
+/* http: HTTP/1.1 messages as values: heads, fields, cookies, framing, codings; no sockets. */
 #ifndef WHICHWORKER_HTTP_H
 #define WHICHWORKER_HTTP_H
 

@@ -124,7 +124,7 @@ struct ww_verdict {
     struct ww_run run;
     struct ww_step *step; /* all exchanges, in order of time */
     size_t steps;
-    struct ww_verdict_worker *worker; /* those that served at least one exchange, by slot, then start */
+    struct ww_verdict_worker *worker; /* those that served an exchange, by slot, then start */
     size_t workers;
     struct ww_verdict_session *session;
     size_t sessions;
@@ -149,8 +149,8 @@ struct ww_judge;
 struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg);
 void ww_judge_free(struct ww_judge *j); /* NULL is fine; takes the verdict with it */
 
-/* Feed the run, all workers and payloads, then the exchanges in order of started_us. Each is borrowed
- * until the call returns. */
+/* Feed the run, all workers and payloads, then the exchanges in order of started_us. Each is
+ * borrowed until the call returns. */
 void ww_judge_run(struct ww_judge *j, const struct ww_run *run);
 void ww_judge_worker(struct ww_judge *j, const struct ww_worker *w);
 void ww_judge_payload(struct ww_judge *j, const struct ww_payload *p);

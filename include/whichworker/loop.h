@@ -40,7 +40,7 @@ void ww_tick_start(struct ww_tick *t, uint32_t us);
 void ww_tick_stop(struct ww_tick *t);
 void ww_tick_free(struct ww_tick *t);
 
-/* Calls back each time fd is readable; made for descriptors that become so once (a pidfd). Borrows fd. */
+/* Calls back each time fd is readable; made for those that become so once (a pidfd). Borrows fd. */
 struct ww_ready;
 struct ww_ready *ww_ready_new(struct ww_loop *l, int fd, ww_loop_cb *cb, void *ctx,
                               struct ww_err *err);

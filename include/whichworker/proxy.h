@@ -1,4 +1,4 @@
-/* proxy: takes requests from clients, forwards each to a worker, names the worker, emits exchanges. */
+/* proxy: takes requests, forwards each to a worker, names the worker, emits exchanges. */
 #ifndef WHICHWORKER_PROXY_H
 #define WHICHWORKER_PROXY_H
 
@@ -13,15 +13,15 @@ struct ww_proxy_config {
     uint32_t connect_timeout_ms;  /* for the upstream's kernel to take the connection: 504 */
     uint32_t response_timeout_ms; /* the upstream's silence: 504, or a cut response */
     uint32_t attrib_timeout_ms;   /* how long a request may be held until a worker accepts */
-    uint32_t handover_timeout_ms; /* how long an accepted one may be held until its owner is final */
+    uint32_t handover_timeout_ms; /* how long an accepted one may wait for its final owner */
     uint32_t drain_timeout_ms;    /* what is in flight when the proxy is stopped may take this */
     uint64_t max_head_bytes;      /* of a request (431) and of a response (502) */
     uint64_t max_body_bytes;      /* of a request: 413; 0: no limit */
     uint64_t capture_body_bytes;  /* how much of each body is kept in the exchange */
 };
 
-/* Who accepted, and who answered? ww_attrib_look and ww_attrib_confirm for real connections, a script
- * in tests. */
+/* Who accepted, and who answered? ww_attrib_look and ww_attrib_confirm for real connections, a
+ * script in tests. */
 struct ww_looker {
     enum ww_owner (*look)(void *ctx, struct ww_flow *flow, struct ww_worker *out_worker);
     enum ww_owner (*confirm)(void *ctx, struct ww_flow *flow, struct ww_worker *worker);
@@ -60,8 +60,8 @@ void ww_proxy_take(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr
 /* Requests that had to wait for may_begin are looked at again. */
 void ww_proxy_resume(struct ww_proxy *p);
 
-/* Begins no new exchange, lets those in flight end (at most drain_timeout_ms), then calls back once,
- * when no client is left. */
+/* Begins no new exchange, lets those in flight end (at most drain_timeout_ms), then calls back
+ * once, when no client is left. */
 void ww_proxy_drain(struct ww_proxy *p, ww_loop_cb *on_idle, void *ctx);
 
 /* Cuts off what is in flight at once; for a second signal while draining. */

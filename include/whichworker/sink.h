@@ -9,7 +9,7 @@
 struct ww_sink {
     /* Takes x: it must be freed with ww_exchange_free, by whoever has it last. */
     void (*exchange)(struct ww_sink *s, struct ww_exchange *x);
-    /* Seen for the first time, or changed: the one with the same id (and pid) is replaced. Borrows. */
+    /* Seen for the first time, or changed: it replaces the one with the same id. Borrows. */
     void (*worker)(struct ww_sink *s, const struct ww_worker *w);
     void (*connection)(struct ww_sink *s, const struct ww_connection *c);
 };
@@ -28,7 +28,7 @@ struct ww_queue_config {
      * shared; it does not wait on a queue that is half full, nor at the end. 0: not at all. */
     uint32_t linger_ms;
     struct ww_sink *out; /* borrowed until ww_queue_free; called on the queue's thread */
-    /* On the queue's thread, each time a batch (all that was waiting) has been handed on. May be NULL. */
+    /* On the queue's thread, each time all that was waiting has been handed on. May be NULL. */
     void (*on_drained)(void *ctx);
     /* On the queue's thread, when a full queue is down to a half. May be NULL. Must only wake. */
     void (*on_room)(void *ctx);

@@ -46,15 +46,16 @@ ww_str ww_str_upto(ww_str s, size_t at);
 ww_str ww_str_trim(ww_str s);
 
 /*
- * Takes the piece before the first sep from the front of *rest. Without a sep the piece is all of
- * *rest and *rest becomes absent. False, and nothing written, once *rest is absent.
+ * Takes the piece before the first sep from the front of *rest. Without a sep the piece is all
+ * of *rest and *rest becomes absent. False, and nothing written, once *rest is absent.
  */
 bool ww_str_cut(ww_str *rest, char sep, ww_str *out_piece);
 
 /* A plain decimal of 1 to 19 digits, nothing else around it. False otherwise. */
 WW_MUST bool ww_str_u64(ww_str s, uint64_t *out_value);
 
-/* How many bytes the UTF-8 character at the front of s has (1 to 4); 0 if there is none there. */
+/* How many bytes the UTF-8 character at the front of s has (1 to 4); 0 if there is none there.
+ */
 size_t ww_utf8_len(ww_str s);
 
 #endif

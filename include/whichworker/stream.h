@@ -8,18 +8,18 @@
 
 struct ww_stream;
 
-/* What happens to a stream. Never called from inside one of the functions below, nor after close. */
+/* What happens to a stream. Never called from inside a function below, nor after close. */
 struct ww_stream_events {
-    void (*on_connected)(void *owner);         /* a dialled stream may be written to */
+    void (*on_connected)(void *owner);          /* a dialled stream may be written to */
     void (*on_read)(void *owner, ww_str bytes); /* borrowed until it returns */
-    void (*on_end)(void *owner);               /* the peer will send nothing more */
-    void (*on_drained)(void *owner);           /* all that was pending has been written */
-    void (*on_error)(void *owner, int error);  /* errno: connecting, reading or writing failed */
+    void (*on_end)(void *owner);                /* the peer will send nothing more */
+    void (*on_drained)(void *owner);            /* all that was pending has been written */
+    void (*on_error)(void *owner, int error); /* errno: connecting, reading or writing failed */
 };
 
 enum ww_written {
-    WW_WRITTEN, /* the kernel has all of it */
-    WW_PENDING, /* a copy of the rest is kept: write nothing large before on_drained */
+    WW_WRITTEN,   /* the kernel has all of it */
+    WW_PENDING,   /* a copy of the rest is kept: write nothing large before on_drained */
     WW_UNWRITABLE /* the peer is gone; on_error need not be waited for */
 };
 
@@ -36,6 +36,7 @@ struct ww_stream {
     const struct ww_stream_ops *ops;
     const struct ww_stream_events *events;
     void *owner;
+    bool connected;
 };
 
 /* Whose events these are from now on. A fresh stream is silent until it is owned. */
@@ -60,13 +61,17 @@ void ww_stream_reset(struct ww_stream *s);
 /* The socket's descriptor, borrowed; -1 for memory. */
 int ww_stream_fd(const struct ww_stream *s);
 
-/* Makes connections to one place. dial gives a stream that is not connected yet: own it at once. */
+/* Whether a stream is connected. One that is when dial returns it gets no on_connected. */
+bool ww_stream_is_connected(const struct ww_stream *s);
+
+/* Makes connections to one place. Own the stream at once. It may be connected already, as one
+ * to this machine usually is: the kernel makes those without anybody having to wait. */
 struct ww_dialer {
     struct ww_stream *(*dial)(struct ww_dialer *d);
 };
 
-/* Over TCP or a Unix socket. A Unix listener whose backlog is full is tried again until the stream
- * is closed. */
+/* Over TCP or a Unix socket. A Unix listener whose backlog is full is tried again until the
+ * stream is closed. */
 struct ww_dialer *ww_dialer_new(struct ww_loop *l, const struct ww_addr *addr);
 void ww_dialer_free(struct ww_dialer *d);
 
@@ -86,7 +91,8 @@ void ww_memory_feed(struct ww_stream *s, ww_str bytes);  /* on_read, when it rea
 void ww_memory_end(struct ww_stream *s);                 /* on_end, behind what was fed */
 void ww_memory_fail(struct ww_stream *s, int error);     /* on_error */
 void ww_memory_block(struct ww_stream *s, bool blocked); /* writes pend while blocked */
-void ww_memory_poll(struct ww_stream *s); /* on_read or on_end for what waits, if it reads now */
+void ww_memory_poll(
+    struct ww_stream *s); /* on_read or on_end for what waits, if it reads now */
 ww_str ww_memory_written(const struct ww_stream *s);
 bool ww_memory_is_closed(const struct ww_stream *s, bool *out_reset);
 bool ww_memory_is_finished(const struct ww_stream *s);

@@ -14,7 +14,7 @@ struct ww_worker_id {
 
 struct ww_worker {
     struct ww_worker_id id;
-    uint32_t slot;      /* a small number that stays: a successor takes the place of one that died */
+    uint32_t slot;      /* a small number that stays: a successor takes the place of the dead */
     int64_t started_us; /* microseconds since 1970; 0: not known */
     int64_t ended_us;   /* the same; 0: not seen to have ended */
     char command[WW_WORKER_COMMAND]; /* from /proc/PID/cmdline, cut */

@@ -16,7 +16,7 @@
 /* What may wait for the recorder before no new request is read. */
 #define QUEUE_MAX_EVENTS 16384
 #define QUEUE_MAX_BYTES  (64u << 20)
-#define QUEUE_LINGER_MS  5
+#define QUEUE_LINGER_MS  25
 
 /*
  * proxy ─▶ queue ─▶ (recorder's thread) recorder ─▶ redact ─▶ live lines

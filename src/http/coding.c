@@ -174,9 +174,10 @@ static const struct coding codings[] = {
 
 static const struct coding *coding_find(ww_str name)
 {
-    for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
+    for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
         if (ww_str_eq_nocase(name, ww_str_c(codings[i].name)))
             return &codings[i];
+    }
     return NULL;
 }
 

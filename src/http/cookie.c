@@ -98,10 +98,11 @@ static bool read_year(ww_str token, struct date *d)
 
     if (!take_digits(&token, 2, 4, &year))
         return false;
-    if (year < 70)
+    if (year < 70) {
         year += 2000;
-    else if (year < 100)
+    } else if (year < 100) {
         year += 1900;
+    }
     d->year = year;
     return true;
 }
@@ -113,14 +114,15 @@ static bool read_day(ww_str token, struct date *d)
 
 static void read_token(ww_str token, struct date *d)
 {
-    if (!d->has_time && read_time(token, d))
+    if (!d->has_time && read_time(token, d)) {
         d->has_time = true;
-    else if (!d->has_day && read_day(token, d))
+    } else if (!d->has_day && read_day(token, d)) {
         d->has_day = true;
-    else if (!d->has_month && read_month(token, d))
+    } else if (!d->has_month && read_month(token, d)) {
         d->has_month = true;
-    else if (!d->has_year && read_year(token, d))
+    } else if (!d->has_year && read_year(token, d)) {
         d->has_year = true;
+    }
 }
 
 static bool is_delimiter(char c)
@@ -139,10 +141,11 @@ static bool cookie_date(ww_str s, int64_t *out_seconds)
         size_t start = i;
         while (i < s.len && !is_delimiter(s.ptr[i]))
             i++;
-        if (i > start)
+        if (i > start) {
             read_token(ww_str_n(s.ptr + start, i - start), &d);
-        else
+        } else {
             i++;
+        }
     }
     if (!d.has_day || !d.has_month || !d.has_year || !d.has_time || d.day < 1 || d.day > 31 ||
         d.year < 1601 || d.hour > 23 || d.minute > 59 || d.second > 59)
@@ -195,12 +198,13 @@ static struct attributes read_attributes(ww_str rest)
         (void)ww_str_cut(&piece, '=', &name);
         name = ww_str_trim(name);
         ww_str value = ww_str_trim(piece);
-        if (ww_str_eq_nocase(name, WW_STR("HttpOnly")))
+        if (ww_str_eq_nocase(name, WW_STR("HttpOnly"))) {
             a.http_only = true;
-        else if (ww_str_eq_nocase(name, WW_STR("Max-Age")))
+        } else if (ww_str_eq_nocase(name, WW_STR("Max-Age"))) {
             a.has_max_age = max_age(value, &a.positive) || a.has_max_age;
-        else if (ww_str_eq_nocase(name, WW_STR("Expires")))
+        } else if (ww_str_eq_nocase(name, WW_STR("Expires"))) {
             a.has_expires = cookie_date(value, &a.expires) || a.has_expires;
+        }
     }
     return a;
 }

@@ -28,9 +28,10 @@ bool ww_fields_add(struct ww_fields *f, struct ww_arena *a, ww_str name, ww_str 
 
 ww_str ww_fields_get(const struct ww_fields *f, ww_str name)
 {
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name))
             return f->v[i].value;
+    }
     return (ww_str){ 0 };
 }
 
@@ -38,9 +39,10 @@ size_t ww_fields_count(const struct ww_fields *f, ww_str name)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name))
             n++;
+    }
     return n;
 }
 
@@ -51,10 +53,11 @@ static size_t member_len(ww_str s)
     size_t i = 0;
 
     for (; i < s.len && (quoted || s.ptr[i] != ','); i++) {
-        if (s.ptr[i] == '"')
+        if (s.ptr[i] == '"') {
             quoted = !quoted;
-        else if (quoted && s.ptr[i] == '\\' && i + 1 < s.len)
+        } else if (quoted && s.ptr[i] == '\\' && i + 1 < s.len) {
             i++;
+        }
     }
     return i;
 }
@@ -72,19 +75,34 @@ static bool list_has(ww_str list, ww_str token)
 
 bool ww_fields_has_token(const struct ww_fields *f, ww_str name, ww_str token)
 {
-    for (size_t i = 0; i < f->n; i++)
+    for (size_t i = 0; i < f->n; i++) {
         if (ww_str_eq_nocase(f->v[i].name, name) && list_has(f->v[i].value, token))
             return true;
+    }
     return false;
 }
 
+static char *put(char *at, ww_str s)
+{
+    if (s.len > 0)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
+/* Each exchange that is recorded passes here twice: room is asked for once a line. */
 bool ww_fields_write(const struct ww_fields *f, struct ww_buf *out)
 {
     for (size_t i = 0; i < f->n; i++) {
-        ww_buf_add(out, f->v[i].name);
-        ww_buf_add(out, WW_STR(": "));
-        ww_buf_add(out, f->v[i].value);
-        ww_buf_add_char(out, '\n');
+        ww_str name = f->v[i].name;
+        ww_str value = f->v[i].value;
+        char *line = ww_buf_room(out, name.len + value.len + 3);
+        if (line == NULL)
+            return false;
+        line = put(line, name);
+        line = put(line, WW_STR(": "));
+        line = put(line, value);
+        *line = '\n';
+        out->len += name.len + value.len + 3;
     }
     return !out->full;
 }

@@ -31,9 +31,10 @@ static ww_str without_padding(ww_str s)
 static bool is_base64(ww_str s)
 {
     s = without_padding(s);
-    for (size_t i = 0; i < s.len; i++)
+    for (size_t i = 0; i < s.len; i++) {
         if (base64_digit(s.ptr[i]) < 0)
             return false;
+    }
     return s.len > 0 && s.len % 4 != 1;
 }
 
@@ -90,18 +91,20 @@ static bool three(ww_str value, char sep, ww_str part[3])
 {
     ww_str rest = value;
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++) {
         if (!ww_str_cut(&rest, sep, &part[i]))
             return false;
+    }
     return rest.ptr == NULL;
 }
 
 /* Django's is base62: the same digits, but any number of them. */
 static bool is_stamp(ww_str s)
 {
-    for (size_t i = 0; i < s.len; i++)
+    for (size_t i = 0; i < s.len; i++) {
         if (base64_digit(s.ptr[i]) < 0)
             return false;
+    }
     return s.len > 0 && s.len <= MAX_STAMP;
 }
 

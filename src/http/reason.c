@@ -36,8 +36,9 @@ static const struct {
 
 const char *ww_http_reason(unsigned status)
 {
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         if (reasons[i].status == status)
             return reasons[i].phrase;
+    }
     return "";
 }

@@ -22,10 +22,12 @@ static void connected(struct ww_socket *k, int error)
 {
     if (k->closing)
         return;
-    if (error != 0)
+    if (error != 0) {
         k->stream.events->on_error(k->stream.owner, error);
-    else
-        k->stream.events->on_connected(k->stream.owner);
+        return;
+    }
+    k->stream.connected = true;
+    k->stream.events->on_connected(k->stream.owner);
 }
 
 static void on_tcp_connected(uv_connect_t *c, int status)
@@ -33,44 +35,84 @@ static void on_tcp_connected(uv_connect_t *c, int status)
     connected(c->data, status < 0 ? -status : 0);
 }
 
-static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
+/* A socket that is connected when this returns, or -1 and errno. */
+static int connect_now(const struct ww_addr *addr)
 {
-    int r = uv_tcp_connect(&k->connect, &k->tcp, (const struct sockaddr *)&addr->sa,
-                           on_tcp_connected);
+    const struct sockaddr *sa = (const struct sockaddr *)&addr->sa;
+    int family = addr->sa.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-    /* The head goes out in two writes: Nagle's algorithm would keep the second back. */
-    if (r == 0)
-        r = uv_tcp_nodelay(&k->tcp, 1);
-    (void)r; /* what connect refuses at once it also tells its callback */
-}
+    if (fd < 0)
+        return -1;
 
-/* A Unix connect never waits, so it needs no event: it is done here, on the loop's next turn.
- */
-static void on_retry(uv_timer_t *t)
-{
-    struct ww_socket *k = t->data;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int r = connect(fd, sa, addr->len);
 
-    if (fd < 0) {
-        connected(k, errno);
-        return;
-    }
-    if (connect(fd, (const struct sockaddr *)&k->target->sa, k->target->len) < 0) {
+    /* Over loopback the handshake is done before connect returns, though it says EINPROGRESS;
+     * asked again, it says so. */
+    if (r < 0 && errno == EINPROGRESS)
+        r = connect(fd, sa, addr->len);
+    if (r < 0) {
         int error = errno;
 
         close(fd);
-        if (error == EAGAIN)
-            uv_timer_start(t, on_retry, RETRY_MS, 0);
-        else
-            connected(k, error);
-        return;
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
+{
+    int fd = ww_addr_is_loopback(addr) ? connect_now(addr) : -1;
+
+    if (fd >= 0 && uv_tcp_open(&k->tcp, fd) == 0) {
+        k->stream.connected = true;
+    } else {
+        if (fd >= 0)
+            close(fd);
+        /* Whatever is wrong, this finds it too, and tells the callback. */
+        uv_tcp_connect(&k->connect, &k->tcp, (const struct sockaddr *)&addr->sa, on_tcp_connected);
+    }
+    /* A held head goes out in two writes: Nagle's algorithm would keep the second back. */
+    uv_tcp_nodelay(&k->tcp, 1);
+}
+
+static bool open_unix(struct ww_socket *k, int *out_error)
+{
+    int fd = connect_now(k->target);
+
+    if (fd < 0) {
+        *out_error = errno;
+        return false;
     }
 
     int r = uv_pipe_open(&k->pipe, fd);
 
     if (r < 0)
         close(fd);
-    connected(k, -r);
+    *out_error = -r;
+    return r == 0;
+}
+
+static void on_retry(uv_timer_t *t)
+{
+    struct ww_socket *k = t->data;
+    int error = 0;
+
+    if (open_unix(k, &error) || error != EAGAIN)
+        connected(k, error);
+    else
+        uv_timer_start(t, on_retry, RETRY_MS, 0);
+}
+
+static void dial_unix(struct ww_socket *k)
+{
+    int error = 0;
+
+    if (open_unix(k, &error))
+        k->stream.connected = true;
+    else
+        uv_timer_start(&k->retry, on_retry, error == EAGAIN ? RETRY_MS : 0, 0);
 }
 
 static struct ww_stream *dial(struct ww_dialer *d)
@@ -80,7 +122,7 @@ static struct ww_stream *dial(struct ww_dialer *d)
 
     k->target = &me->addr;
     if (me->addr.sa.ss_family == AF_UNIX)
-        uv_timer_start(&k->retry, on_retry, 0, 0);
+        dial_unix(k);
     else
         dial_tcp(k, &me->addr);
     return &k->stream;

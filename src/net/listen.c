@@ -58,6 +58,7 @@ static void on_connection(uv_stream_t *uv, int status)
         ww_stream_close(&k->stream);
         return;
     }
+    k->stream.connected = true;
     peer_of(k, &peer);
     l->on_accept(l->ctx, &k->stream, &peer);
 }

@@ -100,6 +100,7 @@ struct ww_stream *ww_memory_new(void)
 
 void ww_memory_connect(struct ww_stream *s)
 {
+    s->connected = true;
     s->events->on_connected(s->owner);
 }
 

@@ -37,3 +37,8 @@ int ww_stream_fd(const struct ww_stream *s)
 {
     return s->ops->fd(s);
 }
+
+bool ww_stream_is_connected(const struct ww_stream *s)
+{
+    return s->connected;
+}

@@ -16,7 +16,7 @@
  * have not either. So a turn looks at this many queued ones, and, since several listeners may
  * share a port, at every SAMPLEth of the rest, another sample each turn.
  */
-#define QUEUED_LOOKS 16
+#define QUEUED_LOOKS 4
 #define SAMPLE       16
 
 static void on_tick(void *ctx);
@@ -41,6 +41,7 @@ void holds_release(struct holds *hs)
 static bool settled(struct holds *hs, struct hold *h, int64_t now, enum ww_owner *owner,
                     struct ww_worker *worker)
 {
+    h->looks++;
     *owner = hs->looker.look(hs->looker.ctx, &h->flow, worker);
     switch (*owner) {
     case WW_OWNER_KNOWN:
@@ -111,6 +112,8 @@ static void on_tick(void *ctx)
             continue;
         if (!settled(hs, h, now, &owner, &worker)) {
             queued += owner == WW_OWNER_QUEUED;
+            if (h->looks == 2)
+                h->cb(h->ctx, WW_OWNER_QUEUED, NULL);
             continue;
         }
         unlink_hold(hs, h);
@@ -124,6 +127,7 @@ bool hold_begin(struct holds *hs, struct hold *h, hold_cb *cb, void *ctx,
 {
     h->began_us = ww_clock_mono_us();
     h->accepted_us = 0;
+    h->looks = 0;
     h->cb = cb;
     h->ctx = ctx;
     if (settled(hs, h, h->began_us, out_owner, out_worker))

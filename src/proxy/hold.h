@@ -4,7 +4,12 @@
 
 #include <whichworker/proxy.h>
 
-/* Who it is, or that it cannot be known. worker is NULL unless owner is KNOWN. */
+/*
+ * Who it is, or that it cannot be known; worker is NULL unless owner is KNOWN. Once, before
+ * that, it may be called with QUEUED: two looks found nobody, and a listener with
+ * TCP_DEFER_ACCEPT accepts only when something has come; so whatever may be sent without being
+ * answered should be sent now.
+ */
 typedef void hold_cb(void *ctx, enum ww_owner owner, const struct ww_worker *worker);
 
 /* One held request: on the list from hold_begin until it was called back, or hold_cancel. */
@@ -16,6 +21,7 @@ struct hold {
     int64_t accepted_us; /* first seen accepted, by somebody not final; 0: not yet */
     hold_cb *cb;
     void *ctx;
+    unsigned looks;
     bool on_list;
 };
 

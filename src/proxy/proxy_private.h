@@ -14,7 +14,7 @@ struct client;
 enum forward_state {
     FORWARD_DONE,
     FORWARD_CONNECT, /* the upstream is being dialled */
-    FORWARD_HOLD,    /* all of the head but its last byte is out: who has accepted? */
+    FORWARD_HOLD,    /* the head, or its last byte, is kept back: who has accepted? */
     FORWARD_AWAIT,   /* the request is going out, or is out; no final head has come back */
     FORWARD_RELAY,   /* the response is coming */
     FORWARD_FLUSH, /* all that the client gets is written; its socket may not have taken all */
@@ -58,6 +58,7 @@ struct forward {
     struct ww_worker worker; /* who accepted, then who answered; only while x->by says KERNEL */
     struct capture request_capture;
     struct capture response_capture;
+    bool head_begun;          /* all of the head but its last byte is out */
     bool request_done;        /* nothing more will be written upstream */
     bool upstream_blocked;    /* the upstream is slow to take: the client is not read */
     bool client_blocked;      /* the client is slow to take: the upstream is not read */

@@ -21,6 +21,8 @@ static const struct ww_stream_events events = {
     .on_error = on_error,
 };
 
+static void hold(struct forward *f);
+
 void upstream_dial(struct forward *f)
 {
     struct ww_proxy *p = f->client->proxy;
@@ -29,6 +31,14 @@ void upstream_dial(struct forward *f)
     f->x->upstream = ++p->stats.dials;
     f->upstream = p->parts.dialer->dial(p->parts.dialer);
     ww_stream_own(f->upstream, &events, f);
+    if (ww_stream_is_connected(f->upstream))
+        hold(f);
+}
+
+static void on_connected(void *owner)
+{
+    hold(owner);
+    forward_settle(owner);
 }
 
 void upstream_close(struct forward *f)
@@ -65,47 +75,61 @@ static void name_worker(struct forward *f, enum ww_owner owner, const struct ww_
     f->worker = *worker;
 }
 
-/* The wait is over: the last byte goes out, with what there is of the body. */
+/*
+ * A worker cannot answer a head that it has not got. So the head goes out when the worker is known;
+ * if nobody accepts at once, all of it but the last byte, a line feed, goes before.
+ */
+static void begin_head(struct forward *f)
+{
+    struct ww_proxy *p = f->client->proxy;
+    ww_str head;
+
+    tag_request(f, &p->out);
+    head = ww_buf_str(&p->out);
+    head.len--;
+    f->head_begun = true;
+    if (ww_stream_write(f->upstream, &head, 1) == WW_UNWRITABLE)
+        forward_stop(f, WW_END_UPSTREAM_CLOSED);
+}
+
+/* The wait is over: the head, or the rest of it, goes out with what there is of the body. */
 static void let_go(struct forward *f, enum ww_owner owner, const struct ww_worker *worker)
 {
     struct client *c = f->client;
+    struct ww_proxy *p = c->proxy;
 
     name_worker(f, owner, worker);
-    f->x->accepted_us = proxy_now_us(c->proxy);
+    f->x->accepted_us = proxy_now_us(p);
     f->state = FORWARD_AWAIT;
-    batch_reset(&c->proxy->batch);
-    batch_add(&c->proxy->batch, WW_STR("\n"));
+    batch_reset(&p->batch);
+    if (f->head_begun) {
+        batch_add(&p->batch, WW_STR("\n"));
+    } else {
+        tag_request(f, &p->out);
+        batch_add(&p->batch, ww_buf_str(&p->out));
+    }
     ww_buf_consume(&c->in, upstream_send_body(f, ww_buf_str(&c->in)));
 }
 
 static void on_owner(void *ctx, enum ww_owner owner, const struct ww_worker *worker)
 {
-    let_go(ctx, owner, worker);
+    if (owner == WW_OWNER_QUEUED)
+        begin_head(ctx);
+    else
+        let_go(ctx, owner, worker);
     forward_settle(ctx);
 }
 
-static void on_connected(void *owner)
+static void hold(struct forward *f)
 {
-    struct forward *f = owner;
-    struct ww_proxy *p = f->client->proxy;
     struct ww_worker worker = { 0 };
     enum ww_owner answer;
 
-    f->x->connected_us = proxy_now_us(p);
+    f->x->connected_us = proxy_now_us(f->client->proxy);
     f->state = FORWARD_HOLD;
     fill_flow(f);
-    tag_request(f, &p->out);
-
-    ww_str head = ww_buf_str(&p->out);
-
-    /* A worker cannot answer a head that it has not got; and a listener with TCP_DEFER_ACCEPT
-     * accepts only when something has come. So: all but the last byte, a line feed. */
-    head.len--;
-    if (ww_stream_write(f->upstream, &head, 1) == WW_UNWRITABLE)
-        forward_stop(f, WW_END_UPSTREAM_CLOSED);
-    else if (hold_begin(&p->holds, &f->hold, on_owner, f, &answer, &worker))
+    if (hold_begin(&f->client->proxy->holds, &f->hold, on_owner, f, &answer, &worker))
         let_go(f, answer, &worker);
-    forward_settle(f);
 }
 
 static void flush(struct forward *f)

@@ -164,13 +164,22 @@ static void put_proof(struct ww_paper *p, const struct ww_verdict *v,
 
 /* ---- did it depend on the worker? */
 
+/* Cut, not rounded: 100% is all of them, and 0% is none. */
+static double percent_of(uint64_t part, uint64_t all)
+{
+    double tenths = (double)(uint64_t)(1000.0 * (double)part / (double)all);
+
+    return (tenths < 1 && part > 0 ? 1 : tenths) / 10;
+}
+
 static void put_table_row(struct ww_paper *p, const char *label, uint64_t kept, uint64_t lost)
 {
     ww_paper_printf(p, "%*s%-16s %8" PRIu64 " %8" PRIu64, INDENT, "", label, kept, lost);
-    if (kept + lost > 0)
-        ww_paper_printf(p, "   %.3g%% lost\n", 100.0 * (double)lost / (double)(kept + lost));
-    else
+    if (kept + lost > 0) {
+        ww_paper_printf(p, "   %.3g%% lost\n", percent_of(lost, kept + lost));
+    } else {
         ww_paper_printf(p, "   never happened\n");
+    }
 }
 
 static void put_table(struct ww_paper *p, const struct ww_table *t)
@@ -220,7 +229,18 @@ static void put_masks(struct ww_paper *p, const struct ww_finding *f)
     }
 }
 
-static void put_cause(struct ww_paper *p, const struct ww_finding *f)
+/* An earlier finding that says the same is named instead of repeated. */
+static const struct ww_finding *same_fix(const struct ww_verdict *v, const struct ww_finding *f)
+{
+    for (const struct ww_finding *other = v->finding; other < f; other++) {
+        if (other->cause == f->cause && ww_str_eq(other->fix, f->fix))
+            return other;
+    }
+    return NULL;
+}
+
+static void put_cause(struct ww_paper *p, const struct ww_verdict *v,
+                      const struct ww_finding *f)
 {
     const char *token = ww_cause_token(f->cause);
 
@@ -230,7 +250,12 @@ static void put_cause(struct ww_paper *p, const struct ww_finding *f)
     if (f->fix.len == 0)
         return;
     put_label(p, "what to do");
-    ww_paper_wrap(p, BODY, BODY, f->fix);
+    const struct ww_finding *other = same_fix(v, f);
+    if (other != NULL) {
+        ww_paper_printf(p, "as for %s\n", other->id);
+    } else {
+        ww_paper_wrap(p, BODY, BODY, f->fix);
+    }
 }
 
 void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v, const struct ww_finding *f)
@@ -243,5 +268,5 @@ void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v, const struc
     ww_paper_printf(p, "\n");
     put_seen(p, v, f);
     put_masks(p, f);
-    put_cause(p, f);
+    put_cause(p, v, f);
 }

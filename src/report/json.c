@@ -24,10 +24,11 @@ static void put_time(struct ww_json *j, const char *key, int64_t wall_us)
 static void put_pid(struct ww_json *j, const char *key, const struct ww_verdict *v,
                     size_t worker)
 {
-    if (worker == WW_NO_WORKER)
+    if (worker == WW_NO_WORKER) {
         ww_json_null(j, key);
-    else
+    } else {
         ww_json_int(j, key, v->worker[worker].worker.id.pid);
+    }
 }
 
 static void put_pids(struct ww_json *j, const char *key, const struct ww_verdict *v,

@@ -11,9 +11,10 @@ const struct ww_report_format ww_report_formats[] = {
 
 const struct ww_report_format *ww_report_format_find(ww_str name)
 {
-    for (const struct ww_report_format *f = ww_report_formats; f->name != NULL; f++)
+    for (const struct ww_report_format *f = ww_report_formats; f->name != NULL; f++) {
         if (ww_str_eq(name, ww_str_c(f->name)))
             return f;
+    }
     return NULL;
 }
 

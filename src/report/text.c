@@ -13,12 +13,14 @@
 #define MAX_TIMELINES 3
 #define MAX_WORKERS   32
 #define MAX_SESSIONS  10
-#define MAX_RAW       512 /* of a target: more would be cut from any line */
+#define MAX_RAW       512 /* bytes of a method, target or key: more would be cut from any line */
+#define REQUEST_RAW   ((size_t)2 * MAX_RAW + 1)
+#define KEY_RAW       ((size_t)2 * MAX_RAW)
 #define LABEL         14
 
 void ww_text_request(struct ww_buf *b, const struct ww_step *s)
 {
-    ww_buf_init(b, 2 * MAX_RAW + 1);
+    ww_buf_init(b, REQUEST_RAW);
     ww_buf_add(b, ww_str_upto(s->method, MAX_RAW));
     ww_buf_add_char(b, ' ');
     ww_buf_add(b, ww_str_upto(s->target, MAX_RAW));
@@ -26,10 +28,11 @@ void ww_text_request(struct ww_buf *b, const struct ww_step *s)
 
 void ww_text_status(struct ww_paper *p, unsigned status)
 {
-    if (status == 0)
+    if (status == 0) {
         ww_paper_printf(p, "  -");
-    else
+    } else {
         ww_paper_printf(p, "%3u", status);
+    }
 }
 
 void ww_text_key(struct ww_paper *p, const struct ww_verdict_session *s, size_t columns,
@@ -37,7 +40,7 @@ void ww_text_key(struct ww_paper *p, const struct ww_verdict_session *s, size_t 
 {
     struct ww_buf b;
 
-    ww_buf_init(&b, 2 * MAX_RAW);
+    ww_buf_init(&b, KEY_RAW);
     switch (s->kind) {
     case WW_KEY_COOKIE:
         ww_buf_add_c(&b, "cookie ");
@@ -97,15 +100,36 @@ static void put_value(struct ww_paper *p, enum ww_verdict_value value, size_t *o
 static void put_no_finding(struct ww_paper *p, const struct ww_verdict *v)
 {
     ww_paper_printf(p, "\nNo finding.\n");
-    if (v->splits == 0)
+    if (v->splits == 0) {
         ww_paper_printf(p, "No session ever moved from one worker to another.\n");
-    else if (v->value == WW_INCONCLUSIVE)
+    } else if (v->value == WW_INCONCLUSIVE) {
         ww_paper_count(p, v->splits, "split was seen, and cannot be judged.\n",
                        "splits were seen, and cannot be judged.\n");
-    else
+    } else {
         ww_paper_count(p, v->splits,
                        "split, harmless: the state went along to the other worker.\n",
                        "splits, all harmless: the state went along to the other worker.\n");
+    }
+}
+
+/* "3 findings: 2 confirmed, 1 possible". */
+static void put_grades(struct ww_paper *p, const struct ww_verdict *v, size_t indent)
+{
+    uint64_t n[WW_GRADES] = { 0 };
+    const char *between = ": ";
+
+    for (size_t i = 0; i < v->findings; i++)
+        n[v->finding[i].grade]++;
+    ww_paper_printf(p, "%*s", (int)indent, "");
+    ww_paper_count(p, v->findings, "finding", "findings");
+    for (int grade = WW_GRADES - 1; grade >= 0; grade--) {
+        if (n[grade] == 0)
+            continue;
+        ww_paper_printf(p, "%s%" PRIu64 " %s", between, n[grade],
+                        ww_grade_token((enum ww_grade)grade));
+        between = ", ";
+    }
+    ww_paper_printf(p, "\n");
 }
 
 static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
@@ -120,8 +144,11 @@ static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
     }
     put_value(p, v->value, &at);
     ww_paper_wrap(p, at, at, v->why.len > 0 ? v->why : WW_STR("(no reason given)"));
-    if (v->findings == 0)
+    if (v->findings == 0) {
         put_no_finding(p, v);
+    } else {
+        put_grades(p, v, at);
+    }
 }
 
 /* ---- findings and their timelines */
@@ -149,9 +176,10 @@ static void put_findings(struct ww_paper *p, const struct ww_verdict *v)
 
 static bool is_witness(const struct ww_verdict *v, size_t session, size_t findings)
 {
-    for (size_t i = 0; i < findings; i++)
+    for (size_t i = 0; i < findings; i++) {
         if (v->finding[i].session == session)
             return true;
+    }
     return false;
 }
 
@@ -200,9 +228,10 @@ static void put_other_sessions(struct ww_paper *p, const struct ww_verdict *v)
             left++;
             continue;
         }
-        if (shown == 0)
+        if (shown == 0) {
             put_section(p, v->findings == 0 ? "Sessions that changed workers"
                                             : "Other sessions that changed workers");
+        }
         put_session_line(p, &v->session[i]);
         shown++;
     }
@@ -293,7 +322,9 @@ static void put_attribution(struct ww_paper *p, const struct ww_verdict *v)
     bool any = false;
 
     put_label(p, "attribution");
-    ww_paper_printf(p, "%.4g%% of what reached a worker is known", 100.0 * v->coverage);
+    /* Cut, not rounded: 100% is all of them. */
+    ww_paper_printf(p, "%.4g%% of what reached a worker is known",
+                    (double)(uint64_t)(10000.0 * v->coverage) / 100.0);
     for (enum ww_source s = WW_BY_KERNEL; s < WW_SOURCES; s++) {
         if (v->by[s] == 0)
             continue;

@@ -46,9 +46,10 @@ static struct lanes make_lanes(const struct ww_verdict *v, const struct ww_verdi
 /* The lane of a worker; the last one is nobody's. */
 static size_t lane_of(const struct lanes *l, size_t worker)
 {
-    for (size_t i = 0; i < l->s->workers; i++)
+    for (size_t i = 0; i < l->s->workers; i++) {
         if (l->s->worker[i] == worker)
             return i;
+    }
     return l->s->workers;
 }
 
@@ -63,17 +64,19 @@ static bool proves(const struct lanes *l, const struct ww_finding *f, size_t ste
 {
     if (f->session != l->session)
         return false;
-    for (size_t i = 0; i < f->evidences; i++)
+    for (size_t i = 0; i < f->evidences; i++) {
         if (f->evidence[i].step == step)
             return true;
+    }
     return false;
 }
 
 static bool is_proof(const struct lanes *l, size_t step)
 {
-    for (size_t i = 0; i < l->v->findings; i++)
+    for (size_t i = 0; i < l->v->findings; i++) {
         if (proves(l, &l->v->finding[i], step))
             return true;
+    }
     return false;
 }
 
@@ -101,10 +104,11 @@ static bool *choose_rows(const struct lanes *l)
 {
     bool *show = ww_xcalloc(l->s->steps + 1, sizeof(*show));
 
-    if (l->s->steps <= MAX_ROWS)
+    if (l->s->steps <= MAX_ROWS) {
         memset(show, true, l->s->steps * sizeof(*show));
-    else
+    } else {
         choose_near_proofs(l, show);
+    }
     return show;
 }
 
@@ -118,10 +122,12 @@ static void make_note(const struct lanes *l, size_t step, struct ww_buf *note)
     ww_buf_init(note, MAX_NOTE);
     for (size_t i = 0; i < v->findings; i++) {
         const struct ww_finding *f = &v->finding[i];
-        for (size_t k = 0; f->session == l->session && k < f->evidences; k++)
-            if (f->evidence[k].step == step)
+        for (size_t k = 0; f->session == l->session && k < f->evidences; k++) {
+            if (f->evidence[k].step == step) {
                 ww_buf_printf(note, "%s%s %s", note->len > 0 ? ", " : "", f->id,
                               f->evidence[k].role);
+            }
+        }
     }
     if (v->step[step].end != WW_END_COMPLETE)
         ww_buf_printf(note, "%s%s", note->len > 0 ? ", " : "", ww_end_token(v->step[step].end));
@@ -168,12 +174,13 @@ static void put_where(struct ww_paper *p, const struct lanes *l, size_t at)
 {
     size_t worker = l->v->step[l->s->step[at]].worker;
 
-    if (l->lanes > 0)
+    if (l->lanes > 0) {
         put_lanes(p, l, at);
-    else if (worker == WW_NO_WORKER)
+    } else if (worker == WW_NO_WORKER) {
         ww_paper_printf(p, "%-*s", LANE, "?");
-    else
+    } else {
         put_pid(p, l->v, worker, LANE);
+    }
 }
 
 static void put_request(struct ww_paper *p, const struct ww_step *s, size_t columns,
@@ -224,10 +231,11 @@ static void put_lane_names(struct ww_paper *p, const struct lanes *l)
     ww_paper_printf(p, "%*s", FIXED - 5, "");
     for (size_t i = 0; l->lanes > 0 && i < l->s->workers; i++)
         put_pid(p, l->v, l->s->worker[i], i + 1 < l->lanes ? LANE : 0);
-    if (l->lanes == 0)
+    if (l->lanes == 0) {
         ww_paper_printf(p, "worker");
-    else if (l->nobodys)
+    } else if (l->nobodys) {
         ww_paper_printf(p, "?");
+    }
     ww_paper_printf(p, "\n");
 }
 
@@ -275,10 +283,11 @@ void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t ses
         size_t end = i;
         while (end < l.s->steps && !show[end])
             end++;
-        if (end > i)
+        if (end > i) {
             put_gap(p, &l, i, end);
-        else
+        } else {
             put_row(p, &l, end++);
+        }
         i = end;
     }
     free(show);

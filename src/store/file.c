@@ -8,7 +8,7 @@
 static bool stays(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           memchr("/-._~", c, 5) != NULL;
+           c == '/' || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 char *ww_store_uri(const char *path, const char *query)
@@ -19,10 +19,11 @@ char *ww_store_uri(const char *path, const char *query)
     /* An empty authority, so that a path that begins with two slashes is not taken for one. */
     ww_buf_add_c(&b, path[0] == '/' ? "file://" : "file:./");
     for (const char *c = path; *c != '\0'; c++) {
-        if (stays(*c))
+        if (stays(*c)) {
             ww_buf_add_char(&b, *c);
-        else
+        } else {
             ww_buf_printf(&b, "%%%02X", (unsigned)(unsigned char)*c);
+        }
     }
     ww_buf_printf(&b, "?%s", query);
     ww_buf_add_char(&b, '\0');

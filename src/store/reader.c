@@ -28,7 +28,7 @@ static const char payload_sql[] = "SELECT value, form, json FROM payload ORDER B
 /* The bodies follow the columns of the exchange. */
 static const char exchange_sql[] =
     "SELECT x.id" EXCHANGE_COLUMNS(NAME) ", q.bytes, a.bytes FROM exchange AS x "
-    "LEFT JOIN body AS q ON q.hash = x.request_body LEFT JOIN body AS a ON a.hash = x.response_body "
+    "LEFT JOIN body AS q ON q.id = x.request_body LEFT JOIN body AS a ON a.id = x.response_body "
     "ORDER BY x.started_us, x.id";
 /* clang-format on */
 
@@ -52,9 +52,10 @@ static int damaged(struct ww_reader *r, struct ww_err *err)
     int primary = sqlite3_errcode(r->db) & 0xff;
 
     if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_ERROR ||
-        primary == SQLITE_TOOBIG)
+        primary == SQLITE_TOOBIG) {
         return ww_err_set(err, WW_EINPUT, "the trace '%s' is damaged: %s", r->path,
                           sqlite3_errmsg(r->db));
+    }
     return ww_store_err(err, WW_EINPUT, r->db, "cannot read the trace", r->path);
 }
 
@@ -68,10 +69,11 @@ static int check_start(int fd, const char *path, struct ww_err *err)
     ssize_t n = pread(fd, start, sizeof(start), 0);
     if (n < 0)
         return ww_err_errno(err, errno, "cannot read the trace '%s'", path);
-    if (n == 0)
+    if (n == 0) {
         return ww_err_set(err, WW_EINPUT,
                           "the trace '%s' is empty: its recording was killed before it began",
                           path);
+    }
     if ((size_t)n < sizeof(magic) || memcmp(start, magic, sizeof(magic)) != 0)
         return ww_err_set(err, WW_EINPUT, "'%s' is no trace: it is not an SQLite file", path);
     return 0;
@@ -80,14 +82,16 @@ static int check_start(int fd, const char *path, struct ww_err *err)
 /* What SQLite would say in riddles is said here in words. */
 static int check_file(const char *path, struct ww_err *err)
 {
-    if (strcmp(path, "-") == 0)
+    if (strcmp(path, "-") == 0) {
         return ww_err_set(err, WW_EUSAGE,
                           "a trace cannot be read from a pipe: give the name of its file");
+    }
     /* Not to hang on a pipe that has a name. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
         return ww_err_set(err, WW_EINPUT, "cannot read the trace '%s': %s", path,
                           strerror(errno));
+    }
     int r = check_start(fd, path, err);
     close(fd);
     return r;
@@ -112,19 +116,22 @@ static int check_version(struct ww_reader *r, struct ww_err *err)
     if (!pragma(r, "PRAGMA application_id", &application) ||
         !pragma(r, "PRAGMA user_version", &version))
         return damaged(r, err);
-    if (application != TRACE_APPLICATION_ID)
+    if (application != TRACE_APPLICATION_ID) {
         return ww_err_set(err, WW_EINPUT,
                           "'%s' is no trace: it is an SQLite file of another application",
                           r->path);
-    if (version > TRACE_VERSION)
+    }
+    if (version > TRACE_VERSION) {
         return ww_err_set(
             err, WW_EINPUT,
             "the trace '%s' is of version %d, and this whichworker reads version %d: "
             "use the newer whichworker that recorded it",
             r->path, version, TRACE_VERSION);
-    if (version < 1)
+    }
+    if (version < 1) {
         return ww_err_set(err, WW_EINPUT, "the trace '%s' is damaged: it has no version",
                           r->path);
+    }
     return 0;
 }
 
@@ -230,13 +237,14 @@ static int open_db(struct ww_reader *r, struct ww_err *err)
     int code = connect_db(r, has_wal ? "mode=ro" : "immutable=1");
     int primary = code & 0xff;
     if (has_wal && (primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY)) {
-        if (st.st_size > 0)
+        if (st.st_size > 0) {
             return ww_err_set(
                 err, WW_EINPUT,
                 "cannot read the trace '%s' here: its latest exchanges are still in "
                 "'%s', and reading them needs to write in that directory; copy both "
                 "files to a directory of yours",
                 r->path, wal);
+        }
         code = connect_db(r, "immutable=1");
     }
     return code == SQLITE_OK ? 0 : damaged(r, err);
@@ -323,9 +331,10 @@ int ww_reader_next_payload(struct ww_reader *r, struct ww_payload *out, struct w
     if (code != 1)
         return code;
     *out = (struct ww_payload){ .value = text_of(s, 0), .form = "", .json = text_of(s, 2) };
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         if (ww_str_eq(text_of(s, 1), ww_str_c(forms[i])))
             out->form = forms[i];
+    }
     return 1;
 }
 

@@ -44,10 +44,12 @@ CREATE TABLE connection (
 ) STRICT;
 
 CREATE TABLE body (
-  -- A message body, once for each content. Content coding (gzip …) is still on it.
-  hash BLOB NOT NULL PRIMARY KEY,       -- BLAKE2b-256 of bytes
+  -- A message body, as a rule once for each content; a content that was not seen for long may come
+  -- again. Content coding (gzip …) is still on it.
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL,                   -- BLAKE2b-256 of bytes
   bytes BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE payload (
   -- What a cookie value says that anybody can read without its key.
@@ -79,12 +81,12 @@ CREATE TABLE exchange (
   target TEXT,                          -- path and query as sent
   request_minor INTEGER NOT NULL,       -- HTTP/1.x
   request_fields TEXT NOT NULL,         -- "Name: value" lines, in their order. Secrets are "mac:…"
-  request_body BLOB,                    -- body.hash; NULL: nothing was kept
+  request_body INTEGER,                 -- body.id; NULL: nothing was kept
   request_size INTEGER NOT NULL,        -- bytes that went over the wire; more than kept: it was cut
 
   status INTEGER NOT NULL,              -- 0: no response
   response_fields TEXT NOT NULL,
-  response_body BLOB,
+  response_body INTEGER,
   response_size INTEGER NOT NULL,
   ended_as TEXT NOT NULL                -- complete, client-gone, upstream-cut …
 ) STRICT;
@@ -118,8 +120,8 @@ SELECT
   x.attributed_by
 FROM exchange AS x
 LEFT JOIN worker AS w ON w.pid = x.pid AND w.start_ticks = x.start_ticks
-LEFT JOIN body AS q ON q.hash = x.request_body
-LEFT JOIN body AS a ON a.hash = x.response_body
+LEFT JOIN body AS q ON q.id = x.request_body
+LEFT JOIN body AS a ON a.id = x.response_body
 ORDER BY x.started_us, x.id;
 
 CREATE VIEW splits AS

@@ -39,8 +39,9 @@ const char *ww_end_sentence(enum ww_end end)
 
 enum ww_end ww_end_find(ww_str token)
 {
-    for (unsigned i = 0; i < WW_ENDS; i++)
+    for (unsigned i = 0; i < WW_ENDS; i++) {
         if (ww_str_eq(token, ww_str_c(rows[i].token)))
             return (enum ww_end)i;
+    }
     return WW_ENDS;
 }

@@ -34,7 +34,8 @@ static size_t after_authority(ww_str target)
     if (at == 0 || !ww_str_starts(ww_str_from(target, at), WW_STR("://")))
         return 0;
     at += strlen("://");
-    while (at < target.len && memchr("/?#", target.ptr[at], 3) == NULL)
+    while (at < target.len && target.ptr[at] != '/' && target.ptr[at] != '?' &&
+           target.ptr[at] != '#')
         at++;
     return at;
 }

@@ -98,9 +98,10 @@ static void emit(struct ww_queue *q, struct event e)
     size_t bytes = bytes_of(&e);
 
     pthread_mutex_lock(&q->lock);
-    if (q->waiting.n == q->waiting.cap)
+    if (q->waiting.n == q->waiting.cap) {
         q->waiting.v =
             ww_grow(q->waiting.v, q->waiting.n + 1, &q->waiting.cap, sizeof(*q->waiting.v));
+    }
     q->waiting.v[q->waiting.n++] = e;
     atomic_fetch_add(&q->events, 1);
     atomic_fetch_add(&q->bytes, bytes);
@@ -193,9 +194,10 @@ static void linger(struct ww_queue *q)
         until.tv_nsec -= 1000000000;
     }
     q->consumer = CONSUMER_LINGERING;
-    while (!q->stopping && q->consumer == CONSUMER_LINGERING)
+    while (!q->stopping && q->consumer == CONSUMER_LINGERING) {
         if (pthread_cond_timedwait(&q->wake, &q->lock, &until) == ETIMEDOUT)
             break;
+    }
     q->consumer = CONSUMER_BUSY;
 }
 

@@ -158,9 +158,10 @@ static bool is_attribute(ww_str piece)
         (memchr(value.ptr, '=', value.len) != NULL ||
          memchr(value.ptr, '"', value.len) != NULL))
         return false;
-    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++)
+    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
         if (ww_str_eq_nocase(ww_str_trim(name), attributes[i]))
             return true;
+    }
     return false;
 }
 
@@ -173,10 +174,11 @@ static void put_attributes(struct redaction *r, struct text *t, ww_str rest)
         if (piece.len == 0)
             continue;
         put(t, WW_STR("; "));
-        if (is_attribute(piece))
+        if (is_attribute(piece)) {
             put(t, piece);
-        else
+        } else {
             put_mask(r, t, piece);
+        }
     }
 }
 
@@ -235,9 +237,10 @@ static const ww_str schemes[] = {
 
 static bool is_scheme(ww_str word)
 {
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (ww_str_eq_nocase(word, schemes[i]))
             return true;
+    }
     return false;
 }
 
@@ -281,9 +284,10 @@ static const struct secret_field {
 
 static const struct secret_field *secret_field_find(ww_str name)
 {
-    for (size_t i = 0; i < sizeof(secret_fields) / sizeof(secret_fields[0]); i++)
+    for (size_t i = 0; i < sizeof(secret_fields) / sizeof(secret_fields[0]); i++) {
         if (ww_str_eq_nocase(name, secret_fields[i].name))
             return &secret_fields[i];
+    }
     return NULL;
 }
 
@@ -294,10 +298,11 @@ static void redact_fields(struct redaction *r, struct ww_fields *fields)
         const struct secret_field *s = secret_field_find(f->name);
         if (s == NULL || f->value.len == 0)
             continue;
-        if (r->key != NULL)
+        if (r->key != NULL) {
             f->value = s->mask(r, f->value);
-        else if (s->read != NULL)
+        } else if (s->read != NULL) {
             s->read(r, f->value);
+        }
     }
 }
 

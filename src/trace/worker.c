@@ -21,8 +21,9 @@ const char *ww_source_token(enum ww_source s)
 
 enum ww_source ww_source_find(ww_str token)
 {
-    for (unsigned i = 0; i < WW_SOURCES; i++)
+    for (unsigned i = 0; i < WW_SOURCES; i++) {
         if (ww_str_eq(token, ww_str_c(tokens[i])))
             return (enum ww_source)i;
+    }
     return WW_SOURCES;
 }

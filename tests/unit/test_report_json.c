@@ -248,6 +248,54 @@ static void an_unknown_worker_is_null(void **state)
     assert_null_at(json_object_get(item(root, "splits", 0), "to"), "pid");
 }
 
+/* The example between the page's fences. */
+static json_t *documented(void)
+{
+    struct ww_buf page;
+    FILE *f = fopen(REPORT_FORMAT, "r");
+
+    assert_non_null(f);
+    ww_buf_init(&page, 65536);
+    page.len = fread(ww_buf_room(&page, 65536), 1, 65536, f);
+    fclose(f);
+    ptrdiff_t begin = ww_str_find(ww_buf_str(&page), WW_STR("```json\n"));
+    assert_true(begin >= 0);
+    ww_str example = ww_str_from(ww_buf_str(&page), (size_t)begin + 8);
+    ptrdiff_t end = ww_str_find(example, WW_STR("\n```"));
+    assert_true(end > 0);
+    json_t *j = json_loadb(example.ptr, (size_t)end, 0, NULL);
+    ww_buf_release(&page);
+    assert_non_null(j);
+    return j;
+}
+
+/* The same keys in the same order, all the way down; of a list the first item. */
+static void assert_same_shape(json_t *got, json_t *want)
+{
+    if (json_is_array(want) && json_array_size(want) > 0) {
+        assert_true(json_is_array(got));
+        assert_same_shape(json_array_get(got, 0), json_array_get(want, 0));
+    }
+    if (!json_is_object(want))
+        return;
+    void *a = json_object_iter(got), *b = json_object_iter(want);
+    for (; b != NULL; b = json_object_iter_next(want, b)) {
+        assert_non_null(a);
+        assert_string_equal(json_object_iter_key(a), json_object_iter_key(b));
+        assert_same_shape(json_object_iter_value(a), json_object_iter_value(b));
+        a = json_object_iter_next(got, a);
+    }
+    assert_null(a);
+}
+
+static void the_documented_example_is_true(void **state)
+{
+    json_t *want = documented();
+
+    assert_same_shape(render(*state), want);
+    json_decref(want);
+}
+
 static void hostile_bytes_stay_in_their_strings(void **state)
 {
     struct box *b = *state;
@@ -312,6 +360,7 @@ int main(void)
         WITH_BOX(a_finding_is_whole),
         WITH_BOX(evidence_points_at_its_exchange),
         WITH_BOX(an_unknown_worker_is_null),
+        WITH_BOX(the_documented_example_is_true),
         WITH_BOX(hostile_bytes_stay_in_their_strings),
         WITH_BOX(an_empty_recording_has_empty_lists),
         cmocka_unit_test(formats_are_found_by_name),

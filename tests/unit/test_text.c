@@ -133,6 +133,7 @@ static void parts_come_in_their_order(void **state)
     ww_str text = render(*state);
 
     assert_order(text, parts);
+    assert_line(text, "      1 finding: 1 confirmed");
     assert_width(text, 96);
     assert_has_not(text, "\x1b");
     assert_has_not(text, " \n");
@@ -201,6 +202,18 @@ static void a_killed_recorder_is_told(void **state)
     assert_has(text, "its end was not recorded");
     assert_has(text, "fell behind 1 time; ");
     assert_has(text, "2 exchanges that could not be written");
+}
+
+static void nearly_all_is_not_all(void **state)
+{
+    struct box *b = *state;
+
+    b->cars.v.coverage = 0.99999;
+    b->cars.finding[0].table = (struct ww_table){ 1, 99999, 99999, 1 };
+    ww_str text = render(b);
+    assert_has(text, "99.99% of what reached");
+    assert_has(text, "1    99999   99.9% lost");
+    assert_has(text, "99999        1   0.1% lost");
 }
 
 static void the_last_line_counts_the_guarantees(void **state)
@@ -368,7 +381,10 @@ static void it_keeps_to_the_width(void **state)
         b->style.width = widths[i];
         assert_width(render(b), widths[i]);
     }
-    assert_has(render(b), "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f.");
+    ww_str text = render(b);
+    assert_has(text, "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f.");
+    assert_has(text,
+               "read-lost:\n                                  something that is too long");
 }
 
 static void many_findings_become_lines(void **state)
@@ -386,6 +402,8 @@ static void many_findings_become_lines(void **state)
     assert_has(text, "\nf10  confirmed  read-your-writes: ");
     assert_has(text, "\nf11  confirmed  read-your-writes  POST");
     assert_has(text, "\n  ... and 50 more findings\n");
+    assert_has(text, "\n      100 findings: 100 confirmed\n");
+    assert_has(text, "what to do    as for f1\n");
     free(many);
 }
 
@@ -399,6 +417,7 @@ int main(void)
         WITH_BOX(the_timeline_has_a_lane_for_each_worker),
         WITH_BOX(the_recording_is_described),
         WITH_BOX(a_killed_recorder_is_told),
+        WITH_BOX(nearly_all_is_not_all),
         WITH_BOX(the_last_line_counts_the_guarantees),
         WITH_BOX(without_finding_it_says_so),
         WITH_BOX(an_empty_recording_is_no_trouble),

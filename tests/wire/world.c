@@ -76,9 +76,17 @@ static bool may_begin(void *ctx)
     return !w->recorder_full;
 }
 
-static void nothing(void *ctx)
+static void on_wake(void *ctx)
 {
     (void)ctx;
+}
+
+/* Always running, as a turn waits for something that will happen. */
+static void on_ticker(void *ctx)
+{
+    const struct world *w = ctx;
+
+    ww_timer_start(w->ticker, 1);
 }
 
 static void on_idle(void *ctx)
@@ -112,8 +120,9 @@ struct world *world_new(const struct ww_proxy_config *cfg)
 
     w->loop = ww_loop_new(&err);
     assert(w->loop != NULL);
-    w->ticker = ww_timer_new(w->loop, nothing, NULL);
-    w->wake = ww_wake_new(w->loop, nothing, NULL);
+    w->ticker = ww_timer_new(w->loop, on_ticker, w);
+    ww_timer_start(w->ticker, 1);
+    w->wake = ww_wake_new(w->loop, on_wake, NULL);
     w->dialer.dial = dial;
     w->sink = (struct ww_sink){ .exchange = take_exchange,
                                 .worker = take_worker,
@@ -168,9 +177,7 @@ void world_turn(struct world *w, bool wait)
     for (size_t i = 0; i < MAX_CLIENTS; i++)
         if (w->client[i].stream != NULL)
             ww_memory_poll(w->client[i].stream);
-    if (wait)
-        ww_timer_start(w->ticker, 1);
-    else
+    if (!wait)
         ww_wake_send(w->wake);
     ww_loop_turn(w->loop);
 }

@@ -1,0 +1,100 @@
+/* judge: what the rules see: every exchange as interned words, by session and in order of time.
+ */
+#ifndef WW_JUDGE_MODEL_H
+#define WW_JUDGE_MODEL_H
+
+#include "normal.h"
+#include "session.h"
+
+#include <whichworker/judge.h>
+
+enum look_kind { LOOK_READ, LOOK_WRITE, LOOK_OTHER };
+
+/* A value that a write took to the server, or that its answer gave out. */
+struct carried {
+    uint32_t field; /* "/name", "query name", "answer /id" */
+    uint32_t value;
+    bool place; /* value is the path of a thing that the write created */
+};
+
+/* A session cookie that a request sent or a response set. */
+struct cookie_use {
+    uint32_t name;
+    uint32_t pair;    /* the word "name=value": what the issuer is looked up by */
+    uint32_t payload; /* view of what the value says without its key, or WW_NONE */
+    bool is_id;
+    bool cleared;
+};
+
+/* Beside each struct ww_step, at the same index: the exchange as the rules read it. */
+struct look {
+    enum look_kind kind;
+    uint32_t path;     /* without query */
+    uint32_t route;    /* "POST /cars/{id}" */
+    uint32_t scope;    /* of reads: "/cars/{id}?page=2" and inputs, for all users */
+    uint32_t resource; /* path, query and all other inputs: what is equal may be compared */
+    uint32_t view;     /* of the response, or WW_NONE */
+    uint32_t shape;    /* of a write's answer: success and refusal differ in it */
+    size_t carried, carrieds; /* in struct model */
+    size_t sent, sents;
+    size_t set, sets;
+    size_t at;         /* its position in its session */
+    bool acknowledged; /* complete, 2xx or 3xx, not sent to a login */
+    bool complete;
+    bool cached;   /* some cache may have answered, not the worker */
+    bool overlaps; /* in time with another exchange of its session */
+    bool changes;  /* a write, or a read whose name says that it is one */
+    bool removal;  /* may take state away */
+    bool logout;
+    bool login;
+    bool to_login; /* redirected to a login */
+    bool bearer;   /* the request has Authorization: Bearer */
+};
+
+struct model {
+    struct ww_arena arena; /* what the verdict's slices point at */
+    struct ww_sessions *keys;
+    struct normal normal;
+    struct ww_map payload; /* cookie value: view */
+    struct ww_verdict v;
+    struct look *look;
+    size_t step_cap, look_cap;
+    struct carried *carried;
+    size_t carrieds, carried_cap;
+    struct cookie_use *cookie;
+    size_t cookies, cookie_cap;
+    size_t *change; /* steps that change state, in order of start */
+    size_t changes;
+    int64_t *change_end; /* the latest end among change[0..i] */
+    bool *blamed;        /* steps that some finding has as its fault */
+    struct ww_map claim_at;
+    size_t finding_cap;
+    unsigned *telling; /* of each finding, how telling its witness is */
+    size_t telling_cap;
+};
+
+/* Fills the look of the newest step. */
+void ww_look(struct model *m, const struct ww_exchange *x, struct look *out);
+
+/* Fills what needs the whole trace: positions, overlaps, changes, masks. */
+void ww_model_settle(struct model *m);
+
+/* Whether a ended before b began. */
+bool ww_before(const struct model *m, size_t a, size_t b);
+
+/* The worker is known and this exchange's answer is the worker's own. */
+bool ww_speaks(const struct model *m, size_t step);
+
+/* A read whose view can be compared. */
+bool ww_readable(const struct model *m, size_t step);
+
+/* A change whose time meets the interval, and for which `counts` is true. With more changes
+ * there than are looked at the answer is true: unknown beats wrong. */
+bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
+                        bool (*counts)(const struct model *m, size_t step, void *ctx),
+                        void *ctx);
+bool ww_any_change(const struct model *m, int64_t from_us, int64_t to_us);
+
+int32_t ww_step_pid(const struct model *m, size_t step);
+
+#endif

@@ -1,0 +1,549 @@
+/* judge: bodies to views: decode, take apart, intern; and the masks that say what may differ.
+ */
+#include "normal.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#define DECODED_MAX (4u << 20) /* bytes of a body that are looked at */
+#define LEAVES_MAX  8192       /* scalars of a body; with more it counts as cut */
+#define DEPTH_MAX   48         /* nesting of JSON that is looked at */
+#define WORD_MAX    256        /* bytes; longer ones are kept as a beginning and a hash */
+#define WORD_HEAD   48
+#define PATH_MAX_   512
+#define TOKENS_MAX  16 /* of one value, when its presence in a text is asked */
+
+void ww_normal_init(struct normal *n, const struct ww_smell *smell)
+{
+    *n = (struct normal){ .smell = smell };
+    ww_arena_init(&n->arena, SIZE_MAX);
+    ww_map_init(&n->word_at);
+    ww_map_init(&n->view_at);
+    ww_map_init(&n->mask);
+}
+
+void ww_normal_release(struct normal *n)
+{
+    ww_map_release(&n->word_at);
+    ww_map_release(&n->view_at);
+    ww_map_release(&n->mask);
+    ww_arena_release(&n->arena);
+    free(n->word);
+    free(n->view);
+}
+
+/* ---- words */
+
+static bool read_number(ww_str s, double *out)
+{
+    char text[32], *end;
+
+    if (s.len == 0 || s.len >= sizeof text ||
+        (s.ptr[0] != '-' && (s.ptr[0] < '0' || s.ptr[0] > '9')))
+        return false;
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    *out = strtod(text, &end);
+    return end == text + s.len && text[1] != 'x' && text[1] != 'X';
+}
+
+static ww_str last_segment(ww_str path)
+{
+    size_t from = path.len;
+
+    while (from > 0 && path.ptr[from - 1] != '/') {
+        from--;
+    }
+    return ww_str_from(path, from);
+}
+
+static ww_str without_stars(ww_str path)
+{
+    while (ww_str_ends(path, WW_STR("/*"))) {
+        path.len -= 2;
+    }
+    return path;
+}
+
+uint32_t ww_word(struct normal *n, ww_str text)
+{
+    char longer[WORD_HEAD + 2 * 8 + 4];
+
+    if (text.len > WORD_MAX) {
+        unsigned char hash[WW_HASH_BYTES];
+        ww_hash(text, hash);
+        memcpy(longer, text.ptr, WORD_HEAD);
+        int len =
+            snprintf(longer + WORD_HEAD, sizeof longer - WORD_HEAD, "~%02x%02x%02x%02x%02x%02x",
+                     hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
+        text = ww_str_n(longer, WORD_HEAD + (size_t)len);
+    }
+    size_t *known = ww_map_find(&n->word_at, text);
+    if (known != NULL)
+        return (uint32_t)*known;
+    if (n->words == n->word_cap)
+        n->word = ww_grow(n->word, n->words + 1, &n->word_cap, sizeof *n->word);
+
+    struct word *w = &n->word[n->words];
+    *w = (struct word){ .text = ww_arena_dup(&n->arena, text.ptr == NULL ? WW_STR("") : text) };
+    w->is_number = read_number(w->text, &w->number);
+    w->volatile_value = ww_smell_volatile_value(n->smell, w->text);
+    if (ww_str_starts(w->text, WW_STR("/")))
+        w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
+    else if (ww_str_starts(w->text, WW_STR("after ")))
+        w->volatile_key = ww_smell_volatile_key(n->smell, ww_str_from(w->text, 6));
+    ww_map_put(&n->word_at, w->text, n->words, NULL);
+    return (uint32_t)n->words++;
+}
+
+ww_str ww_word_text(const struct normal *n, uint32_t word)
+{
+    return word == WW_NONE ? (ww_str){ 0 } : n->word[word].text;
+}
+
+/* ---- building a view */
+
+struct build {
+    struct normal *n;
+    struct view view;
+    size_t leaf_cap, value_cap;
+    struct ww_buf path;
+    size_t depth;
+};
+
+static void add_value(struct build *b, uint32_t value)
+{
+    if (b->view.values == b->value_cap)
+        b->view.value = ww_grow(b->view.value, (size_t)b->view.values + 1, &b->value_cap,
+                                sizeof *b->view.value);
+    b->view.value[b->view.values++] = value;
+}
+
+static bool token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* Takes the next run of letters and digits from the front of *rest. */
+static bool next_token(ww_str *rest, ww_str *out)
+{
+    size_t from = 0, to;
+
+    while (from < rest->len && !token_char(rest->ptr[from])) {
+        from++;
+    }
+    for (to = from; to < rest->len && token_char(rest->ptr[to]); to++) {
+    }
+    *out = ww_str_n(rest->ptr + from, to - from);
+    *rest = ww_str_from(*rest, to);
+    return out->len > 0;
+}
+
+static void add_tokens(struct build *b, ww_str text)
+{
+    ww_str token;
+
+    for (size_t i = 0; i < LEAVES_MAX && next_token(&text, &token); i++) {
+        if (token.len > 0)
+            add_value(b, ww_word(b->n, token));
+    }
+}
+
+static void add_leaf(struct build *b, ww_str path, ww_str value)
+{
+    if (b->view.leaves >= LEAVES_MAX) {
+        b->view.cut = true;
+        return;
+    }
+    if (b->view.leaves == b->leaf_cap)
+        b->view.leaf = ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap,
+                               sizeof *b->view.leaf);
+    struct leaf l = { .path = ww_word(b->n, path), .value = ww_word(b->n, value) };
+    b->view.leaf[b->view.leaves++] = l;
+    add_value(b, l.value);
+    add_tokens(b, value);
+}
+
+static void add_real(struct build *b, double real)
+{
+    char text[40];
+    int len = real > -1e15 && real < 1e15 && real == (double)(int64_t)real
+                  ? snprintf(text, sizeof text, "%lld", (long long)real)
+                  : snprintf(text, sizeof text, "%.15g", real);
+
+    add_leaf(b, ww_buf_str(&b->path), ww_str_n(text, (size_t)len));
+}
+
+static void add_json(struct build *b, json_t *v);
+
+static void add_member(struct build *b, ww_str name, json_t *v)
+{
+    size_t at = b->path.len;
+
+    if (at + name.len + 1 > PATH_MAX_ || b->depth >= DEPTH_MAX) {
+        b->view.cut = true;
+        return;
+    }
+    if (at == 1)
+        ww_buf_clear(&b->path);
+    ww_buf_add_char(&b->path, '/');
+    ww_buf_add(&b->path, name);
+    b->depth++;
+    add_json(b, v);
+    b->depth--;
+    b->path.len = at;
+}
+
+static void add_json(struct build *b, json_t *v)
+{
+    const char *key;
+    size_t i;
+    json_t *child;
+    char text[32];
+
+    switch (json_typeof(v)) {
+    case JSON_OBJECT:
+        json_object_foreach(v, key, child)
+        {
+            add_tokens(b, ww_str_c(key));
+            add_value(b, ww_word(b->n, ww_str_c(key)));
+            add_member(b, ww_str_c(key), child);
+        }
+        return;
+    case JSON_ARRAY:
+        json_array_foreach(v, i, child)
+        {
+            add_member(b, WW_STR("*"), child);
+        }
+        return;
+    case JSON_STRING:
+        add_leaf(b, ww_buf_str(&b->path),
+                 ww_str_n(json_string_value(v), json_string_length(v)));
+        return;
+    case JSON_INTEGER:
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
+        add_leaf(b, ww_buf_str(&b->path), ww_str_c(text));
+        return;
+    case JSON_REAL:
+        add_real(b, json_real_value(v));
+        return;
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_NULL:
+        add_leaf(b, ww_buf_str(&b->path),
+                 json_is_true(v)    ? WW_STR("true")
+                 : json_is_false(v) ? WW_STR("false")
+                                    : WW_STR("null"));
+        return;
+    }
+}
+
+static bool text_break(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '<' || c == '>' ||
+           c == '"' || c == '\'';
+}
+
+/* Each word of a text is a leaf whose place is the word before it. */
+static void add_text(struct build *b, ww_str text)
+{
+    struct word *before = NULL;
+
+    for (size_t at = 0; at < text.len;) {
+        size_t from = at;
+        while (from < text.len && text_break(text.ptr[from])) {
+            from++;
+        }
+        for (at = from; at < text.len && !text_break(text.ptr[at]);) {
+            at++;
+        }
+        if (at == from)
+            break;
+        ww_str word = ww_str_n(text.ptr + from, at - from);
+        bool noise = before == NULL || before->is_number || before->volatile_value;
+        ww_buf_clear(&b->path);
+        ww_buf_add_c(&b->path, "after ");
+        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_MAX_ / 2));
+        add_leaf(b, before == NULL ? WW_STR("/") : ww_buf_str(&b->path), word);
+        if (b->view.cut && b->view.leaves >= LEAVES_MAX)
+            return;
+        before = &b->n->word[b->view.leaf[b->view.leaves - 1].value];
+    }
+}
+
+static int leaf_order(const void *a, const void *b)
+{
+    const struct leaf *x = a, *y = b;
+
+    if (x->path != y->path)
+        return x->path < y->path ? -1 : 1;
+    return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static int value_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Sorts, and moves the vectors into the arena at their final size. */
+static uint32_t build_done(struct build *b)
+{
+    struct normal *n = b->n;
+    struct view v = b->view;
+    uint32_t kept = 0;
+
+    if (v.leaves > 0)
+        qsort(v.leaf, v.leaves, sizeof *v.leaf, leaf_order);
+    if (v.values > 0)
+        qsort(v.value, v.values, sizeof *v.value, value_order);
+    for (uint32_t i = 0; i < v.values; i++) {
+        if (kept == 0 || v.value[kept - 1] != v.value[i])
+            v.value[kept++] = v.value[i];
+    }
+    v.values = kept;
+    if (v.leaves > 0)
+        v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), b->view.leaf,
+                        v.leaves * sizeof *v.leaf);
+    if (v.values > 0)
+        v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), b->view.value,
+                         v.values * sizeof *v.value);
+    free(b->view.leaf);
+    free(b->view.value);
+    ww_buf_release(&b->path);
+    if (n->views == n->view_cap)
+        n->view = ww_grow(n->view, n->views + 1, &n->view_cap, sizeof *n->view);
+    n->view[n->views] = v;
+    return (uint32_t)n->views++;
+}
+
+static void build_begin(struct build *b, struct normal *n, bool cut)
+{
+    *b = (struct build){ .n = n, .view = { .kind = VIEW_TEXT, .cut = cut } };
+    ww_buf_init(&b->path, PATH_MAX_ * 2);
+}
+
+static bool build_json(struct build *b, ww_str text)
+{
+    json_error_t error;
+    json_t *v = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+
+    if (v == NULL)
+        return false;
+    b->view.kind = VIEW_JSON;
+    ww_buf_add_char(&b->path, '/');
+    add_json(b, v);
+    json_decref(v);
+    return true;
+}
+
+uint32_t ww_view_json(struct normal *n, ww_str json)
+{
+    struct build b;
+
+    build_begin(&b, n, false);
+    if (build_json(&b, json))
+        return build_done(&b);
+    ww_buf_release(&b.path);
+    return WW_NONE;
+}
+
+static bool is_textual(ww_str type)
+{
+    static const char *const part[] = { "json", "text/", "html", "xml", "javascript", "yaml" };
+
+    if (type.len == 0)
+        return true;
+    if (ww_str_find_nocase(type, WW_STR("event-stream")) >= 0)
+        return false;
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+        if (ww_str_find_nocase(type, ww_str_c(part[i])) >= 0)
+            return true;
+    }
+    return false;
+}
+
+uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
+                    const struct ww_body *body, bool whole)
+{
+    ww_str encoding = ww_fields_get(fields, WW_STR("content-encoding"));
+    bool cut = !whole || body->bytes.len < body->size;
+    char key[WW_HASH_BYTES + 1 + 16] = { 0 };
+
+    if (!is_textual(ww_fields_get(fields, WW_STR("content-type"))) || body->bytes.ptr == NULL)
+        return WW_NONE;
+    ww_hash(body->bytes, (unsigned char *)key);
+    key[WW_HASH_BYTES] = cut ? 'c' : 'w';
+    memcpy(key + WW_HASH_BYTES + 1, encoding.ptr == NULL ? "" : encoding.ptr,
+           encoding.len < 16 ? encoding.len : 16);
+    size_t *known = ww_map_find(&n->view_at, ww_str_n(key, sizeof key));
+    if (known != NULL)
+        return (uint32_t)*known;
+
+    struct ww_buf decoded;
+    ww_str text = body->bytes;
+    enum ww_decoded how = WW_DECODED;
+    ww_buf_init(&decoded, DECODED_MAX);
+    if (encoding.len > 0 && !ww_str_eq_nocase(encoding, WW_STR("identity"))) {
+        how = ww_content_decode(encoding, body->bytes, &decoded);
+        text = ww_buf_str(&decoded);
+    }
+    uint32_t view = WW_NONE;
+    if (how != WW_DECODED_NOT) {
+        struct build b;
+        build_begin(&b, n, cut || how == WW_DECODED_CUT);
+        if (b.view.cut || !build_json(&b, text))
+            add_text(&b, text);
+        view = build_done(&b);
+    }
+    ww_buf_release(&decoded);
+    ww_map_put(&n->view_at, ww_arena_dup(&n->arena, ww_str_n(key, sizeof key)), view, NULL);
+    return view;
+}
+
+/* ---- asking a view */
+
+static bool has_value(const struct view *v, uint32_t word)
+{
+    return v->values > 0 &&
+           bsearch(&word, v->value, v->values, sizeof word, value_order) != NULL;
+}
+
+bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word)
+{
+    const struct view *v = &n->view[view];
+    ww_str rest = n->word[word].text, token;
+    size_t tokens = 0;
+
+    if (has_value(v, word))
+        return true;
+    while (tokens < TOKENS_MAX && next_token(&rest, &token)) {
+        size_t *known = ww_map_find(&n->word_at, token);
+        if (known == NULL || !has_value(v, (uint32_t)*known))
+            return false;
+        tokens++;
+    }
+    return tokens > 0;
+}
+
+uint32_t ww_view_place(const struct normal *n, uint32_t view, uint32_t word)
+{
+    const struct view *v = &n->view[view];
+
+    for (uint32_t i = 0; i < v->leaves; i++) {
+        if (v->leaf[i].value == word)
+            return v->leaf[i].path;
+    }
+    return WW_NONE;
+}
+
+uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path)
+{
+    const struct view *v = &n->view[view];
+    uint32_t low = 0, high = v->leaves;
+
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (v->leaf[mid].path < path)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+bool ww_view_same(const struct normal *n, uint32_t a, uint32_t b)
+{
+    if (a == b || a == WW_NONE || b == WW_NONE)
+        return a == b;
+    const struct view *x = &n->view[a], *y = &n->view[b];
+    return x->leaves == y->leaves &&
+           (x->leaves == 0 || memcmp(x->leaf, y->leaf, x->leaves * sizeof *x->leaf) == 0);
+}
+
+void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
+                  void (*visit)(void *ctx, struct leaf l, bool in_a), void *ctx)
+{
+    const struct view *x = &n->view[a], *y = &n->view[b];
+
+    for (uint32_t i = 0, k = 0; a != b && (i < x->leaves || k < y->leaves);) {
+        int order = i == x->leaves   ? 1
+                    : k == y->leaves ? -1
+                                     : leaf_order(&x->leaf[i], &y->leaf[k]);
+        if (order < 0)
+            visit(ctx, x->leaf[i], true);
+        else if (order > 0)
+            visit(ctx, y->leaf[k], false);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
+
+/* ---- masks */
+
+bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path)
+{
+    uint32_t key[2] = { scope, path };
+
+    return ww_map_find(&n->mask, ww_str_n((const char *)key, sizeof key)) != NULL;
+}
+
+bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l)
+{
+    return n->word[l.value].volatile_value || n->word[l.path].volatile_key ||
+           ww_mask_learned(n, scope, l.path);
+}
+
+struct learn {
+    struct normal *n;
+    uint32_t scope;
+};
+
+static void learn_leaf(void *ctx, struct leaf l, bool in_a)
+{
+    struct learn *learn = ctx;
+    uint32_t key[2] = { learn->scope, l.path };
+
+    if (ww_mask_learned(learn->n, learn->scope, l.path))
+        return;
+    ww_str kept = ww_arena_dup(&learn->n->arena, ww_str_n((const char *)key, sizeof key));
+    ww_map_put(&learn->n->mask, kept, 1, NULL);
+}
+
+void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b)
+{
+    struct learn learn = { .n = n, .scope = scope };
+
+    ww_view_diff(n, a, b, learn_leaf, &learn);
+}
+
+/* ---- forms */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+ww_str ww_form_decode(struct normal *n, ww_str s)
+{
+    char *out = ww_arena_alloc(&n->arena, s.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (c == '%' && i + 2 < s.len && hex_digit(s.ptr[i + 1]) >= 0 &&
+            hex_digit(s.ptr[i + 2]) >= 0) {
+            c = (char)(hex_digit(s.ptr[i + 1]) * 16 + hex_digit(s.ptr[i + 2]));
+            i += 2;
+        } else if (c == '+') {
+            c = ' ';
+        }
+        out[len++] = c;
+    }
+    return ww_str_n(out, len);
+}

@@ -1,0 +1,485 @@
+/* judge: monotonic-reads: the view follows the worker, or a count falls when the worker
+ * changes. */
+#include "rule.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define WINDOW_MAX   128 /* reads of one resource between two changes that are compared */
+#define CLASSES_MAX  8   /* different views in a window; with more it is noise */
+#define WORKERS_MAX  16
+#define NUMBERS_MAX  64 /* numbers of one view that may be counters */
+#define ODDS_CERTAIN 0.01
+#define ODDS_LIKELY  0.1
+
+/* A view that follows the worker; of one route, over all sessions and windows. */
+struct follow {
+    double odds; /* that all windows would follow the worker by chance */
+    uint64_t returns;
+    bool contradicted; /* a worker showed two views in one window */
+    bool seen;
+    bool written; /* a value that some write carried comes and goes */
+    struct ww_table table;
+    size_t first, other, back; /* x@A, y@B, x@A */
+    uint32_t value, place;
+};
+
+/* A number; of one route and place. */
+struct counter {
+    struct ww_table table; /* lost: fell */
+    bool fell_within;      /* a worker's own series fell */
+    bool grew_within;
+    size_t before, after; /* a fall */
+    uint32_t path;
+    double from, to;
+    bool seen;
+};
+
+struct reads {
+    struct model *m;
+    struct crossings cross;
+    struct ww_map follow_at, counter_at;
+    struct follow *follow;
+    size_t follows, follow_cap;
+    struct counter *counter;
+    size_t counters, counter_cap;
+    bool *carried; /* by word: some write carried it */
+};
+
+/* ---- the view follows the worker */
+
+struct compare {
+    const struct reads *r;
+    uint32_t scope;
+    bool differ;
+    bool written;
+    uint32_t value, place;
+};
+
+static void compare_leaf(void *ctx, struct leaf l, bool in_a)
+{
+    struct compare *c = ctx;
+    bool written = c->r->carried[l.value];
+
+    if (!written && ww_leaf_masked(&c->r->m->normal, c->scope, l))
+        return;
+    if (!c->differ || (written && !c->written)) {
+        c->value = l.value;
+        c->place = l.path;
+    }
+    c->differ = true;
+    c->written = c->written || written;
+}
+
+static struct compare compare(const struct reads *r, size_t a, size_t b)
+{
+    const struct look *x = &r->m->look[a], *y = &r->m->look[b];
+    struct compare c = { .r = r, .scope = x->scope };
+
+    ww_view_diff(&r->m->normal, x->view, y->view, compare_leaf, &c);
+    return c;
+}
+
+/* Reads of one resource in one session, nothing changed by anybody between the first and the
+ * last. */
+struct window {
+    size_t step[WINDOW_MAX];
+    size_t cls[WINDOW_MAX];
+    size_t n;
+    size_t example[CLASSES_MAX]; /* a step of each class */
+    size_t classes;
+    size_t worker[WORKERS_MAX];
+    size_t worker_cls[WORKERS_MAX];
+    size_t worker_reads[WORKERS_MAX];
+    size_t workers;
+    bool pure; /* each worker showed one view only */
+};
+
+static bool classify(const struct reads *r, struct window *w)
+{
+    w->classes = w->workers = 0;
+    w->pure = true;
+    for (size_t i = 0; i < w->n; i++) {
+        size_t c = 0, k = 0, worker = r->m->v.step[w->step[i]].worker;
+        while (c < w->classes && compare(r, w->example[c], w->step[i]).differ) {
+            c++;
+        }
+        if (c == CLASSES_MAX)
+            return false;
+        if (c == w->classes)
+            w->example[w->classes++] = w->step[i];
+        w->cls[i] = c;
+        while (k < w->workers && w->worker[k] != worker) {
+            k++;
+        }
+        if (k == WORKERS_MAX)
+            return false;
+        if (k == w->workers) {
+            w->worker[w->workers] = worker;
+            w->worker_cls[w->workers] = c;
+            w->worker_reads[w->workers++] = 0;
+        }
+        w->worker_reads[k]++;
+        w->pure = w->pure && w->worker_cls[k] == c;
+    }
+    return true;
+}
+
+/* How many ways to hand the workers to the classes fit the classes' sizes. */
+static double ways(const struct window *w, size_t worker, size_t left[CLASSES_MAX])
+{
+    double sum = 0;
+
+    if (worker == w->workers)
+        return 1;
+    for (size_t c = 0; c < w->classes; c++) {
+        if (left[c] < w->worker_reads[worker])
+            continue;
+        left[c] -= w->worker_reads[worker];
+        sum += ways(w, worker + 1, left);
+        left[c] += w->worker_reads[worker];
+    }
+    return sum;
+}
+
+/*
+ * If views did not depend on the worker, every order of the workers over these reads would be
+ * as probable as any other. The share of orders in which each worker has one view: exact.
+ */
+static double window_odds(const struct window *w)
+{
+    size_t size[CLASSES_MAX] = { 0 };
+    double log_share = -lgamma((double)w->n + 1);
+
+    for (size_t i = 0; i < w->n; i++) {
+        size[w->cls[i]]++;
+    }
+    for (size_t c = 0; c < w->classes; c++) {
+        log_share += lgamma((double)size[c] + 1);
+    }
+    double p = (w->workers > 8 ? 1 : ways(w, 0, size)) * exp(log_share);
+    return p > 1 ? 1 : p;
+}
+
+static size_t index_of(struct ww_map *map, struct ww_arena *a, uint32_t x, uint32_t y,
+                       size_t fresh)
+{
+    uint32_t key[2] = { x, y };
+    ww_str text = ww_str_n((const char *)key, sizeof key);
+    size_t *known = ww_map_find(map, text);
+
+    return known != NULL ? *known : *ww_map_put(map, ww_arena_dup(a, text), fresh, NULL);
+}
+
+static struct follow *follow_of(struct reads *r, size_t step)
+{
+    bool weak = r->m->v.session[r->m->v.step[step].session].weak;
+    size_t i = index_of(&r->follow_at, &r->m->arena, r->m->look[step].scope, weak, r->follows);
+
+    if (i == r->follows) {
+        if (r->follows == r->follow_cap)
+            r->follow = ww_grow(r->follow, r->follows + 1, &r->follow_cap, sizeof *r->follow);
+        r->follow[r->follows++] = (struct follow){ .odds = 1 };
+    }
+    return &r->follow[i];
+}
+
+/* x@A, y@B, x@A: a view that went and came back. */
+static uint64_t count_returns(struct reads *r, const struct window *w, struct follow *f)
+{
+    size_t last[CLASSES_MAX];
+    uint64_t returns = 0;
+
+    for (size_t c = 0; c < w->classes; c++) {
+        last[c] = SIZE_MAX;
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        size_t before = last[w->cls[i]];
+        last[w->cls[i]] = i;
+        if (i == 0 || w->cls[i] == w->cls[i - 1] || before == SIZE_MAX)
+            continue;
+        returns++;
+        struct compare c = compare(r, w->step[i - 1], w->step[i]);
+        if (f->seen && (f->written || !c.written))
+            continue;
+        f->seen = true;
+        f->written = c.written;
+        f->first = w->step[before];
+        f->other = w->step[i - 1];
+        f->back = w->step[i];
+        f->value = c.value;
+        f->place = c.place;
+    }
+    return returns;
+}
+
+static void count_pairs(struct reads *r, const struct window *w, struct follow *f)
+{
+    for (size_t i = 1; i < w->n; i++) {
+        enum ww_crossing how = ww_crossing(&r->cross, r->m, w->step[i - 1], w->step[i]);
+        bool lost = w->cls[i] != w->cls[i - 1];
+        f->table.same_kept += how == CROSS_SAME && !lost;
+        f->table.same_lost += how == CROSS_SAME && lost;
+        f->table.changed_kept += how == CROSS_CHANGED && !lost;
+        f->table.changed_lost += how == CROSS_CHANGED && lost;
+    }
+}
+
+static void judge_window(struct reads *r, struct window *w)
+{
+    bool blamed = false;
+
+    for (size_t i = 0; i < w->n; i++) {
+        blamed = blamed || r->m->blamed[w->step[i]];
+    }
+    if (w->n < 2 || blamed)
+        return;
+    struct follow *f = follow_of(r, w->step[0]);
+    if (!classify(r, w) || !w->pure) {
+        f->contradicted = true;
+        return;
+    }
+    count_pairs(r, w, f);
+    if (w->classes < 2)
+        return;
+    f->odds *= window_odds(w);
+    f->returns += count_returns(r, w, f);
+}
+
+/* ---- counters */
+
+static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path)
+{
+    size_t i = index_of(&r->counter_at, &r->m->arena, scope, path, r->counters);
+
+    if (i == r->counters) {
+        if (r->counters == r->counter_cap)
+            r->counter =
+                ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
+        r->counter[r->counters++] = (struct counter){ .path = path };
+    }
+    return &r->counter[i];
+}
+
+/* The only number at this path, or false. */
+static bool number_at(const struct normal *n, uint32_t view, uint32_t path, double *out)
+{
+    const struct view *v = &n->view[view];
+    uint32_t i = ww_view_first(n, view, path);
+
+    if (i == v->leaves || v->leaf[i].path != path || !n->word[v->leaf[i].value].is_number ||
+        (i + 1 < v->leaves && v->leaf[i + 1].path == path))
+        return false;
+    *out = n->word[v->leaf[i].value].number;
+    return true;
+}
+
+/* own: the same worker's read before, or SIZE_MAX. */
+static void judge_numbers(struct reads *r, size_t before, size_t own, size_t step)
+{
+    struct model *m = r->m;
+    const struct look *l = &m->look[step];
+    const struct view *v = &m->normal.view[l->view];
+    bool counts = before != SIZE_MAX &&
+                  !ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us);
+    bool own_counts = own != SIZE_MAX &&
+                      !ww_any_change(m, m->v.step[own].started_us, m->v.step[step].ended_us);
+    enum ww_crossing how = counts ? ww_crossing(&r->cross, m, before, step) : CROSS_NEITHER;
+    size_t numbers = 0;
+
+    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX && (counts || own_counts);
+         i++) {
+        uint32_t path = v->leaf[i].path;
+        double now, then;
+        if (m->normal.word[path].volatile_key ||
+            m->normal.word[v->leaf[i].value].volatile_value ||
+            !number_at(&m->normal, l->view, path, &now))
+            continue;
+        numbers++;
+        struct counter *c = counter_of(r, l->scope, path);
+        if (own_counts && number_at(&m->normal, m->look[own].view, path, &then)) {
+            c->fell_within = c->fell_within || now < then;
+            c->grew_within = c->grew_within || now > then;
+        }
+        if (how == CROSS_NEITHER || !number_at(&m->normal, m->look[before].view, path, &then))
+            continue;
+        c->table.same_kept += how == CROSS_SAME && now >= then;
+        c->table.same_lost += how == CROSS_SAME && now < then;
+        c->table.changed_kept += how == CROSS_CHANGED && now >= then;
+        c->table.changed_lost += how == CROSS_CHANGED && now < then;
+        if (how == CROSS_CHANGED && now < then && !c->seen) {
+            c->seen = true;
+            c->before = before;
+            c->after = step;
+            c->from = then;
+            c->to = now;
+        }
+    }
+}
+
+/* ---- walking */
+
+/* The reads of one resource in one session, in order of time. */
+static void judge_group(struct reads *r, const size_t *step, size_t n)
+{
+    struct window w = { .n = 0 };
+    size_t own[WORKERS_MAX], owner[WORKERS_MAX], owners = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0, worker = r->m->v.step[step[i]].worker;
+        while (k < owners && owner[k] != worker) {
+            k++;
+        }
+        if (k < WORKERS_MAX)
+            judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], k < owners ? own[k] : SIZE_MAX,
+                          step[i]);
+        if (k == owners && owners < WORKERS_MAX)
+            owner[owners++] = worker;
+        if (k < WORKERS_MAX)
+            own[k] = step[i];
+        if (w.n > 0 &&
+            (w.n == WINDOW_MAX || ww_any_change(r->m, r->m->v.step[w.step[0]].started_us,
+                                                r->m->v.step[step[i]].ended_us))) {
+            judge_window(r, &w);
+            w.n = 0;
+        }
+        if (!r->m->normal.view[r->m->look[step[i]].view].cut)
+            w.step[w.n++] = step[i];
+    }
+    judge_window(r, &w);
+}
+
+struct keyed {
+    uint32_t resource;
+    size_t step;
+};
+
+static int keyed_order(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+
+    if (x->resource != y->resource)
+        return x->resource < y->resource ? -1 : 1;
+    return x->step < y->step ? -1 : x->step > y->step;
+}
+
+static void walk_session(struct reads *r, const struct ww_verdict_session *s)
+{
+    struct keyed *keyed = ww_xcalloc(s->steps + 1, sizeof *keyed);
+    size_t *group = ww_xcalloc(s->steps + 1, sizeof *group), n = 0;
+
+    ww_crossings_of(&r->cross, r->m, s);
+    for (size_t i = 0; i < s->steps; i++) {
+        if (ww_readable(r->m, s->step[i]))
+            keyed[n++] = (struct keyed){ r->m->look[s->step[i]].resource, s->step[i] };
+    }
+    qsort(keyed, n, sizeof *keyed, keyed_order);
+    for (size_t i = 0; i < n;) {
+        size_t members = 0;
+        uint32_t resource = keyed[i].resource;
+        for (; i < n && keyed[i].resource == resource; i++) {
+            group[members++] = keyed[i].step;
+        }
+        if (members > 1)
+            judge_group(r, group, members);
+    }
+    free(keyed);
+    free(group);
+}
+
+/* ---- claims */
+
+static enum ww_grade grade_of(double odds, bool enough)
+{
+    return odds <= ODDS_CERTAIN && enough ? WW_CONFIRMED
+           : odds <= ODDS_LIKELY          ? WW_LIKELY
+                                          : WW_POSSIBLE;
+}
+
+static void claim_follow(struct model *m, const struct follow *f)
+{
+    struct claim c = { .guarantee = WW_MONOTONIC_READS,
+                       .grade = grade_of(f->odds, f->returns > 1),
+                       .cause = WW_CAUSE_WORKER_MEMORY,
+                       .step = f->other,
+                       .table = f->table,
+                       .occurrences = f->returns,
+                       .telling = f->written };
+    ww_str value = ww_quotable(m, f->value);
+
+    /* A written value that goes and comes back without a write is no matter of taste. */
+    if (f->written)
+        c.grade = f->odds <= ODDS_LIKELY && f->returns > 1 ? WW_CONFIRMED : WW_LIKELY;
+    c.message = ww_arena_printf(
+        &m->arena,
+        "GET " WW_STRF " follows the worker: %d and %d disagree about \"" WW_STRF "\" (" WW_STRF
+        "), each of them never about itself, with no write between",
+        WW_STRV(ww_word_text(&m->normal, m->look[f->other].path)),
+        (int)ww_step_pid(m, f->first), (int)ww_step_pid(m, f->other), WW_STRV(value),
+        WW_STRV(ww_quotable(m, f->place)));
+    ww_claim_witness(&c, m, f->first, "read", value);
+    ww_claim_witness(&c, m, f->other, "read-other", value);
+    ww_claim_witness(&c, m, f->back, "read-again", value);
+    ww_claim(m, &c);
+}
+
+static void claim_counter(struct model *m, const struct counter *n)
+{
+    double odds = ww_table_odds(&n->table);
+    struct claim c = { .guarantee = WW_MONOTONIC_READS,
+                       .grade = grade_of(odds, n->table.changed_lost > 1),
+                       .cause = WW_CAUSE_WORKER_MEMORY,
+                       .step = n->after,
+                       .table = n->table,
+                       .occurrences = n->table.changed_lost,
+                       .telling = 2 };
+
+    c.message = ww_arena_printf(
+        &m->arena,
+        WW_STRF " shows %.15g (" WW_STRF
+                ") after worker %d had shown %.15g: the count falls only "
+                "when the worker changes",
+        WW_STRV(ww_step_words(m, n->after)), n->to, WW_STRV(ww_quotable(m, n->path)),
+        (int)ww_step_pid(m, n->before), n->from);
+    ww_claim_witness(&c, m, n->before, "read", ww_arena_printf(&m->arena, "%.15g", n->from));
+    ww_claim_witness(&c, m, n->after, "read-lower", ww_arena_printf(&m->arena, "%.15g", n->to));
+    ww_claim(m, &c);
+}
+
+static void check(struct model *m)
+{
+    struct reads r = { .m = m };
+
+    ww_map_init(&r.follow_at);
+    ww_map_init(&r.counter_at);
+    r.carried = ww_xcalloc(m->normal.words + 1, sizeof *r.carried);
+    for (size_t i = 0; i < m->carrieds; i++) {
+        r.carried[m->carried[i].value] = true;
+    }
+    for (size_t i = 0; i < m->v.sessions; i++) {
+        walk_session(&r, &m->v.session[i]);
+    }
+    for (size_t i = 0; i < r.follows; i++) {
+        const struct follow *f = &r.follow[i];
+        if (f->seen && !f->contradicted && f->returns > 0 && f->table.same_lost == 0)
+            claim_follow(m, f);
+    }
+    for (size_t i = 0; i < r.counters; i++) {
+        const struct counter *n = &r.counter[i];
+        if (n->seen && n->grew_within && !n->fell_within && n->table.same_lost == 0)
+            claim_counter(m, n);
+    }
+    ww_map_release(&r.follow_at);
+    ww_map_release(&r.counter_at);
+    ww_crossings_release(&r.cross);
+    free(r.follow);
+    free(r.counter);
+    free(r.carried);
+}
+
+const struct rule ww_rule_monotonic_reads = {
+    .guarantee = WW_MONOTONIC_READS,
+    .help = "the session saw newer state on one worker, then older on another, with no write "
+            "between",
+    .check = check,
+};

@@ -1,0 +1,618 @@
+/* judge: read-your-writes: a value the session wrote on one worker is missing on another. */
+#include "rule.h"
+
+#include <stdlib.h>
+
+#define FACTS_MAX    64 /* values of one session that are followed at a time: the newest */
+#define WATCHES_MAX  8  /* resources in which one value is looked for */
+#define BETWEEN_MAX  6  /* kinds of later writes that one value may have outlived */
+#define ODDS_CERTAIN 0.05
+#define KEPT_CERTAIN 3
+
+/* A loss, and what speaks for the worker being the reason. */
+struct loss {
+    size_t write, kept, lost; /* kept: the write itself, or a read that showed it */
+    bool again;               /* the writer's worker shows it afterwards */
+    bool before;              /* a read by the writer's worker had shown it */
+    bool payload;             /* the session's readable cookie carried it */
+    bool caught_up;           /* the losing worker shows it later, with no change between */
+    bool doubtful;            /* other clients wrote what is not known to be harmless */
+};
+
+/* A message that is shown once ("added figo") is kept from the write to the first read and lost
+ * by the second on any worker: so the two kinds of step are each other's no control. */
+enum leg { FROM_WRITE, FROM_READ };
+
+struct tally {
+    struct ww_table table;
+    struct loss best;
+    bool has_best;
+};
+
+/* What a write of this kind does to that field of a read of that kind, learned from all
+ * sessions. */
+struct relation {
+    struct carried example;
+    uint64_t learned;      /* how often the writer's own worker showed the value */
+    struct tally tally[2]; /* from the write to a read; from a read to the next */
+};
+
+/* Where a fact is looked for. */
+struct watch {
+    uint32_t resource;
+    uint32_t relation;
+    bool useless;  /* it was there before the write */
+    size_t kept;   /* the last step that is known to have had it */
+    enum leg from; /* what kind of step that is */
+    bool before;   /* the writer's worker showed it in a read */
+    bool pending;
+    bool excused; /* the pending loss counts only if the writer's worker shows it again */
+    struct loss loss;
+};
+
+/* A value that a write of the session carried. */
+struct fact {
+    size_t write;
+    struct carried what;
+    uint32_t kind; /* the word for write route, field and answer's shape */
+    uint32_t between[BETWEEN_MAX];
+    size_t betweens;
+    bool closed; /* a later write carried the same value: what begins to show it may be that
+                    one's */
+    struct watch watch[WATCHES_MAX];
+    size_t watches;
+    bool dead;
+};
+
+struct walk {
+    struct model *m;
+    bool judging; /* the second walk; the first one learns */
+    struct crossings cross;
+    struct fact fact[FACTS_MAX];
+    size_t facts; /* ever; the slot is facts % FACTS_MAX */
+    struct ww_map relation_at;
+    struct relation *relation;
+    size_t relations, relation_cap;
+    struct ww_map harmless; /* relation and route of a later write */
+    uint32_t *last_read;    /* by resource word: the session's last read of it */
+};
+
+static ww_str key_of(struct walk *w, uint32_t a, uint32_t b, uint32_t key[2])
+{
+    key[0] = a;
+    key[1] = b;
+    return ww_str_n((const char *)key, 2 * sizeof *key);
+}
+
+static struct relation *relation_of(struct walk *w, const struct fact *f, size_t read,
+                                    uint32_t *out_index)
+{
+    uint32_t pair[2];
+    ww_str key = key_of(w, f->kind, w->m->look[read].scope, pair);
+    size_t *known = ww_map_find(&w->relation_at, key);
+
+    if (known == NULL) {
+        if (w->relations == w->relation_cap)
+            w->relation =
+                ww_grow(w->relation, w->relations + 1, &w->relation_cap, sizeof *w->relation);
+        w->relation[w->relations] = (struct relation){ .example = f->what };
+        known =
+            ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
+    }
+    *out_index = (uint32_t)*known;
+    return &w->relation[*known];
+}
+
+static bool is_harmless(struct walk *w, uint32_t relation, uint32_t route)
+{
+    uint32_t pair[2];
+
+    return ww_map_find(&w->harmless, key_of(w, relation, route, pair)) != NULL;
+}
+
+static void learn_harmless(struct walk *w, uint32_t relation, uint32_t route)
+{
+    uint32_t pair[2];
+
+    if (!is_harmless(w, relation, route))
+        ww_map_put(&w->harmless, ww_arena_dup(&w->m->arena, key_of(w, relation, route, pair)),
+                   1, NULL);
+}
+
+/* ---- facts begin and end */
+
+static void flush(struct walk *w, struct watch *watch);
+
+static struct fact *fact_at(struct walk *w, size_t i)
+{
+    return i < FACTS_MAX && i < w->facts ? &w->fact[i] : NULL;
+}
+
+static void fact_die(struct walk *w, struct fact *f)
+{
+    for (size_t i = 0; i < f->watches; i++) {
+        flush(w, &f->watch[i]);
+    }
+    f->dead = true;
+}
+
+/* A later write carries the same value: where the older one was not seen yet, it no longer
+ * tells. */
+static void facts_close(struct walk *w, uint32_t value)
+{
+    struct fact *f;
+
+    for (size_t i = 0; (f = fact_at(w, i)) != NULL; i++) {
+        if (f->what.value != value)
+            continue;
+        f->closed = true;
+        for (size_t k = 0; k < f->watches; k++) {
+            if (f->watch[k].kept == f->write) {
+                flush(w, &f->watch[k]);
+                f->watch[k].useless = true;
+            }
+        }
+    }
+}
+
+static void facts_begin(struct walk *w, size_t step)
+{
+    struct model *m = w->m;
+    const struct look *l = &m->look[step];
+
+    for (size_t i = 0; i < l->carrieds; i++) {
+        facts_close(w, m->carried[l->carried + i].value);
+    }
+    for (size_t i = 0; i < l->carrieds; i++) {
+        struct carried what = m->carried[l->carried + i];
+        bool weak = m->v.session[m->v.step[step].session].weak;
+        /* A session that may be several people's must not speak for the others. */
+        ww_str kind =
+            ww_arena_printf(&m->arena, "kind %d " WW_STRF "\n" WW_STRF "\n%u", weak,
+                            WW_STRV(ww_word_text(&m->normal, l->route)),
+                            WW_STRV(ww_word_text(&m->normal, what.field)), (unsigned)l->shape);
+        if (w->facts >= FACTS_MAX)
+            fact_die(w, &w->fact[w->facts % FACTS_MAX]);
+        w->fact[w->facts++ % FACTS_MAX] =
+            (struct fact){ .write = step, .what = what, .kind = ww_word(&m->normal, kind) };
+    }
+}
+
+/* The session itself changed something: that may have taken the value away. */
+static void own_change(struct walk *w, size_t step)
+{
+    const struct look *l = &w->m->look[step];
+    struct fact *f;
+
+    for (size_t i = 0; (f = fact_at(w, i)) != NULL; i++) {
+        size_t k = 0;
+        while (k < f->betweens && f->between[k] != l->route) {
+            k++;
+        }
+        if (l->removal || l->logout || k == BETWEEN_MAX)
+            fact_die(w, f);
+        else if (k == f->betweens)
+            f->between[f->betweens++] = l->route;
+    }
+}
+
+/* ---- looking */
+
+static bool is_paged(ww_str target)
+{
+    static const char *const name[] = {
+        "page", "limit", "offset", "per_page", "cursor", "size="
+    };
+
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        ptrdiff_t query = ww_str_find(target, WW_STR("?"));
+        if (query >= 0 &&
+            ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
+            return true;
+    }
+    return false;
+}
+
+enum sight { SIGHT_NOTHING, SIGHT_SHOWN, SIGHT_MISSING };
+
+static enum sight see_place(const struct model *m, const struct fact *f, size_t step)
+{
+    const struct ww_step *s = &m->v.step[step];
+
+    if (m->look[step].path != f->what.value || !ww_speaks(m, step) || m->look[step].overlaps)
+        return SIGHT_NOTHING;
+    if (s->status / 100 == 2)
+        return SIGHT_SHOWN;
+    return s->status == 404 || s->status == 410 ? SIGHT_MISSING : SIGHT_NOTHING;
+}
+
+static enum sight see(struct model *m, const struct fact *f, size_t step)
+{
+    if (f->what.place)
+        return see_place(m, f, step);
+    if (!ww_readable(m, step))
+        return SIGHT_NOTHING;
+    if (ww_view_shows(&m->normal, m->look[step].view, f->what.value))
+        return SIGHT_SHOWN;
+    if (m->normal.view[m->look[step].view].cut || is_paged(m->v.step[step].target))
+        return SIGHT_NOTHING;
+    return SIGHT_MISSING;
+}
+
+static struct watch *watch_of(struct walk *w, struct fact *f, size_t read)
+{
+    struct model *m = w->m;
+    uint32_t resource = m->look[read].resource;
+
+    for (size_t i = 0; i < f->watches; i++) {
+        if (f->watch[i].resource == resource)
+            return &f->watch[i];
+    }
+    if (f->watches == WATCHES_MAX || f->closed)
+        return NULL;
+
+    struct watch *watch = &f->watch[f->watches++];
+    *watch = (struct watch){ .resource = resource, .kept = f->write };
+    relation_of(w, f, read, &watch->relation);
+    uint32_t before = w->last_read[resource];
+    if (!f->what.place && before != WW_NONE &&
+        m->v.step[before].session == m->v.step[read].session &&
+        m->look[before].at < m->look[f->write].at)
+        watch->useless = ww_view_shows(&m->normal, m->look[before].view, f->what.value);
+    return watch;
+}
+
+/* ---- the first walk: which writes show in which reads, which writes leave them alone */
+
+/* What was in the list before is still there, and the value stands in a list: the write adds.
+ */
+static void no_loss(void *ctx, struct leaf l, bool in_a)
+{
+    bool *lost = ctx;
+
+    *lost = *lost || in_a;
+}
+
+static void learn(struct walk *w, struct fact *f, struct watch *watch, size_t read)
+{
+    struct model *m = w->m;
+    uint32_t before = w->last_read[m->look[read].resource];
+
+    if (m->v.step[read].worker != m->v.step[f->write].worker)
+        return;
+    w->relation[watch->relation].learned++;
+    if (ww_crossing(&w->cross, m, f->write, read) != CROSS_SAME)
+        return;
+    for (size_t i = 0; i < f->betweens; i++) {
+        learn_harmless(w, watch->relation, f->between[i]);
+    }
+    if (f->what.place || before == WW_NONE ||
+        m->v.step[before].session != m->v.step[read].session ||
+        m->look[before].at > m->look[f->write].at)
+        return;
+    uint32_t place = ww_view_place(&m->normal, m->look[read].view, f->what.value);
+    bool lost = place == WW_NONE ||
+                ww_str_find(ww_word_text(&m->normal, place), WW_STR("/*")) < 0 ||
+                m->normal.view[m->look[before].view].leaves == 0;
+    ww_view_diff(&m->normal, m->look[before].view, m->look[read].view, no_loss, &lost);
+    if (!lost)
+        learn_harmless(w, watch->relation, m->look[f->write].route);
+}
+
+/* ---- the second walk */
+
+struct foreign {
+    struct walk *w;
+    const struct fact *fact;
+    uint32_t relation;
+    size_t session;
+    bool unknown_kind;
+};
+
+/* Other clients' changes that could have removed or replaced the value. */
+static bool could_remove(const struct model *m, size_t step, void *ctx)
+{
+    struct foreign *x = ctx;
+    const struct look *l = &m->look[step];
+    ww_str method = m->v.step[step].method;
+
+    if (m->v.step[step].session == x->session)
+        return false;
+    if (l->removal || l->logout)
+        return true;
+    if (is_harmless(x->w, x->relation, l->route))
+        return false;
+    x->unknown_kind = true;
+    return ww_str_eq(method, WW_STR("PUT")) || ww_str_eq(method, WW_STR("PATCH")) ||
+           l->route == m->look[x->fact->write].route;
+}
+
+static bool outlived_harm(struct walk *w, const struct fact *f, const struct watch *watch)
+{
+    for (size_t i = 0; i < f->betweens; i++) {
+        if (!is_harmless(w, watch->relation, f->between[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool any_payload_shows(struct model *m, size_t first, size_t n, uint32_t value)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t payload = m->cookie[first + i].payload;
+        if (payload != WW_NONE && ww_view_shows(&m->normal, payload, value))
+            return true;
+    }
+    return false;
+}
+
+/* The write put what it carried into the session's readable cookie, and the losing request sent
+ * it. */
+static bool in_payload(struct model *m, size_t write, size_t lost)
+{
+    const struct look *w = &m->look[write], *r = &m->look[lost];
+
+    for (size_t i = 0; i < w->carrieds; i++) {
+        struct carried what = m->carried[w->carried + i];
+        if (!what.place && any_payload_shows(m, w->set, w->sets, what.value) &&
+            !any_payload_shows(m, w->sent, w->sents, what.value) &&
+            any_payload_shows(m, r->sent, r->sents, what.value))
+            return true;
+    }
+    return false;
+}
+
+static struct tally *tally_of(struct walk *w, const struct watch *watch)
+{
+    return &w->relation[watch->relation].tally[watch->from];
+}
+
+static unsigned strength(const struct model *m, const struct loss *l)
+{
+    bool weak = m->v.session[m->v.step[l->lost].session].weak;
+
+    return (weak ? 0u : 32u) + (l->again ? 16u : 0u) + (l->before ? 8u : 0u) +
+           (l->payload ? 4u : 0u) + (l->doubtful ? 0u : 2u) + (l->caught_up ? 0u : 1u);
+}
+
+/* The pending loss is as well known as it will be. */
+static void flush(struct walk *w, struct watch *watch)
+{
+    struct tally *t = tally_of(w, watch);
+
+    if (!watch->pending)
+        return;
+    watch->pending = false;
+    if (watch->excused && !watch->loss.again)
+        return;
+    t->table.changed_lost++;
+    if (!t->has_best || strength(w->m, &watch->loss) > strength(w->m, &t->best))
+        t->best = watch->loss;
+    t->has_best = true;
+}
+
+static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, size_t read)
+{
+    struct model *m = w->m;
+    struct ww_table *t = &tally_of(w, watch)->table;
+    enum ww_crossing how = ww_crossing(&w->cross, m, watch->kept, read);
+
+    if (watch->pending) {
+        size_t lost = watch->loss.lost;
+        bool quiet = !ww_any_change(m, m->v.step[lost].started_us, m->v.step[read].ended_us);
+        if (m->v.step[read].worker == m->v.step[f->write].worker)
+            watch->loss.again = true;
+        if (m->v.step[read].worker == m->v.step[lost].worker && quiet)
+            watch->loss.caught_up = true;
+        if (watch->loss.again && !watch->loss.before)
+            watch->loss.kept = read;
+        flush(w, watch);
+    } else if (how == CROSS_SAME) {
+        t->same_kept++;
+    } else if (how == CROSS_CHANGED) {
+        t->changed_kept++;
+    }
+    if (m->v.step[read].worker == m->v.step[f->write].worker)
+        watch->before = true;
+    watch->kept = read;
+    watch->from = FROM_READ;
+}
+
+static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, size_t read)
+{
+    struct model *m = w->m;
+    struct ww_table *t = &tally_of(w, watch)->table;
+    enum ww_crossing how = ww_crossing(&w->cross, m, watch->kept, read);
+    struct foreign foreign = {
+        .w = w, .fact = f, .relation = watch->relation, .session = m->v.step[read].session
+    };
+
+    if (watch->pending || how == CROSS_NEITHER)
+        return;
+    /* What a client carries in its own cookie is out of the others' reach. */
+    bool payload = in_payload(m, f->write, read);
+    bool excused =
+        !payload && ww_changed_between(m, m->v.step[watch->kept].started_us,
+                                       m->v.step[read].ended_us, could_remove, &foreign);
+    if (how == CROSS_SAME) {
+        t->same_lost += !excused;
+        watch->useless = true;
+        return;
+    }
+    watch->pending = true;
+    watch->excused = excused;
+    watch->loss = (struct loss){ .write = f->write,
+                                 .kept = watch->kept,
+                                 .lost = read,
+                                 .before = watch->before,
+                                 .payload = payload,
+                                 .doubtful = foreign.unknown_kind };
+}
+
+static void look_at(struct walk *w, struct fact *f, size_t read)
+{
+    enum sight sight =
+        f->dead || !ww_before(w->m, f->write, read) ? SIGHT_NOTHING : see(w->m, f, read);
+    struct watch *watch = sight == SIGHT_NOTHING ? NULL : watch_of(w, f, read);
+
+    if (watch == NULL || watch->useless)
+        return;
+    if (!w->judging) {
+        if (sight == SIGHT_SHOWN) {
+            learn(w, f, watch, read);
+            watch->kept = read;
+        }
+        return;
+    }
+    if (w->relation[watch->relation].learned == 0 && !f->what.place)
+        return;
+    if (!outlived_harm(w, f, watch) && !in_payload(w->m, f->write, read))
+        return;
+    if (sight == SIGHT_SHOWN)
+        judge_shown(w, f, watch, read);
+    else
+        judge_missing(w, f, watch, read);
+}
+
+static void walk_session(struct walk *w, const struct ww_verdict_session *s)
+{
+    struct model *m = w->m;
+    struct fact *f;
+
+    w->facts = 0;
+    ww_crossings_of(&w->cross, m, s);
+    for (size_t i = 0; i < s->steps; i++) {
+        size_t step = s->step[i];
+        const struct look *l = &m->look[step];
+        if (l->kind == LOOK_READ) {
+            for (size_t k = 0; (f = fact_at(w, k)) != NULL; k++) {
+                look_at(w, f, step);
+            }
+            if (ww_readable(m, step))
+                w->last_read[l->resource] = (uint32_t)step;
+        }
+        if (l->changes)
+            own_change(w, step);
+        if (l->kind == LOOK_WRITE && l->acknowledged && ww_speaks(m, step) && !l->overlaps)
+            facts_begin(w, step);
+    }
+    for (size_t k = 0; (f = fact_at(w, k)) != NULL; k++) {
+        fact_die(w, f);
+    }
+}
+
+/* ---- what the tables say */
+
+static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
+{
+    const struct tally *t = &r->tally[from];
+    const struct loss *l = &t->best;
+    bool control = t->table.same_kept > 0 || (from == FROM_WRITE && r->learned > 0);
+    bool text = !r->example.place && m->normal.view[m->look[l->lost].view].kind == VIEW_TEXT;
+
+    if (l->again && !l->caught_up)
+        return WW_CONFIRMED;
+    if (l->doubtful || (!control && (text || (from == FROM_WRITE && !r->example.place))))
+        return WW_POSSIBLE;
+    if (l->caught_up)
+        return l->before ? WW_LIKELY : WW_POSSIBLE;
+    if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
+        return WW_LIKELY;
+    if (control && (l->before || l->payload))
+        return WW_CONFIRMED;
+    return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN
+               ? WW_CONFIRMED
+               : WW_LIKELY;
+}
+
+static enum ww_cause cause_of(const struct model *m, const struct loss *l)
+{
+    if (l->caught_up)
+        return WW_CAUSE_STALE_CACHE;
+    if (l->payload)
+        return WW_CAUSE_PER_WORKER_SECRET;
+    if (ww_restarted_since(m, l->write, l->lost))
+        return WW_CAUSE_WORKER_RESTARTED;
+    return WW_CAUSE_WORKER_MEMORY;
+}
+
+static struct ww_table both(const struct relation *r)
+{
+    const struct ww_table *a = &r->tally[FROM_WRITE].table, *b = &r->tally[FROM_READ].table;
+
+    return (struct ww_table){ .changed_kept = a->changed_kept + b->changed_kept,
+                              .changed_lost = a->changed_lost + b->changed_lost,
+                              .same_kept = a->same_kept + b->same_kept,
+                              .same_lost = a->same_lost + b->same_lost };
+}
+
+static void claim_relation(struct model *m, const struct relation *r, enum leg from)
+{
+    const struct loss *l = &r->tally[from].best;
+    struct claim c = { .guarantee = WW_READ_YOUR_WRITES,
+                       .grade = grade_of(m, r, from),
+                       .cause = cause_of(m, l),
+                       .step = l->lost,
+                       .table = both(r) };
+    uint32_t value = r->example.value;
+    bool answer = ww_str_starts(ww_word_text(&m->normal, r->example.field), WW_STR("answer "));
+
+    for (size_t i = 0; i < m->look[l->write].carrieds; i++) {
+        struct carried what = m->carried[m->look[l->write].carried + i];
+        if (what.field == r->example.field && what.place == r->example.place)
+            value = what.value;
+    }
+    c.occurrences = c.table.changed_lost;
+    c.telling = r->example.place ? 3 : answer ? 0 : m->normal.word[value].is_number ? 1 : 2;
+    ww_str text = ww_quotable(m, value);
+    c.message = ww_arena_printf(
+        &m->arena, WW_STRF " %s \"" WW_STRF "\", but " WW_STRF " %s%s%d%s",
+        WW_STRV(ww_step_words(m, l->write)), r->example.place || answer ? "gave out" : "wrote",
+        WW_STRV(text), WW_STRV(ww_step_words(m, l->lost)),
+        r->example.place ? "does not know it" : "does not show it",
+        l->again || l->before ? "; worker " : "; it was written by worker ",
+        (int)ww_step_pid(m, l->write), l->again || l->before ? " does" : "");
+    ww_claim_witness(&c, m, l->write, "write", text);
+    if (l->kept != l->write)
+        ww_claim_witness(&c, m, l->kept, "read-kept", text);
+    ww_claim_witness(&c, m, l->lost, "read-lost", text);
+    ww_claim(m, &c);
+    m->blamed[l->lost] = true;
+}
+
+static void check(struct model *m)
+{
+    struct walk *w = ww_xcalloc(1, sizeof *w);
+    size_t words = m->normal.words + 1;
+
+    w->m = m;
+    ww_map_init(&w->relation_at);
+    ww_map_init(&w->harmless);
+    w->last_read = ww_xmalloc(words * sizeof *w->last_read);
+    for (int pass = 0; pass < 2; pass++) {
+        w->judging = pass == 1;
+        memset(w->last_read, 0xff, words * sizeof *w->last_read);
+        for (size_t i = 0; i < m->v.sessions; i++) {
+            walk_session(w, &m->v.session[i]);
+        }
+    }
+    for (size_t i = 0; i < w->relations; i++) {
+        const struct relation *r = &w->relation[i];
+        for (enum leg from = FROM_WRITE; from <= FROM_READ && both(r).same_lost == 0; from++) {
+            if (r->tally[from].has_best)
+                claim_relation(m, r, from);
+        }
+    }
+    ww_map_release(&w->relation_at);
+    ww_map_release(&w->harmless);
+    ww_crossings_release(&w->cross);
+    free(w->relation);
+    free(w->last_read);
+    free(w);
+}
+
+const struct rule ww_rule_read_your_writes = {
+    .guarantee = WW_READ_YOUR_WRITES,
+    .help = "a value that the session wrote on one worker is missing on another",
+    .check = check,
+};

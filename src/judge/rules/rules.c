@@ -1,0 +1,69 @@
+/* judge: the list of rules, and what they share: crossings and odds. */
+#include "rule.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+const struct rule *const ww_rules[] = {
+    &ww_rule_session_reset,
+    &ww_rule_read_your_writes,
+    &ww_rule_status_flip,
+    &ww_rule_monotonic_reads,
+};
+
+const size_t ww_rules_count = sizeof ww_rules / sizeof *ww_rules;
+
+void ww_crossings_of(struct crossings *c, const struct model *m,
+                     const struct ww_verdict_session *s)
+{
+    if (s->steps > c->cap) {
+        c->cap = s->steps * 2;
+        c->run = ww_xrealloc(c->run, c->cap * sizeof *c->run);
+        c->overlaps = ww_xrealloc(c->overlaps, c->cap * sizeof *c->overlaps);
+    }
+    for (size_t i = 0; i < s->steps; i++) {
+        size_t w = m->v.step[s->step[i]].worker;
+        bool goes_on = i > 0 && w != WW_NO_WORKER && w == m->v.step[s->step[i - 1]].worker;
+        c->run[i] = goes_on ? c->run[i - 1] : (uint32_t)i;
+        c->overlaps[i] = (i > 0 ? c->overlaps[i - 1] : 0) + m->look[s->step[i]].overlaps;
+    }
+}
+
+void ww_crossings_release(struct crossings *c)
+{
+    free(c->run);
+    free(c->overlaps);
+}
+
+enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, size_t a,
+                             size_t b)
+{
+    size_t at_a = m->look[a].at, at_b = m->look[b].at;
+
+    if (c->overlaps[at_b] != c->overlaps[at_a] || m->look[a].overlaps ||
+        m->v.step[a].worker == WW_NO_WORKER || m->v.step[b].worker == WW_NO_WORKER)
+        return CROSS_NEITHER;
+    if (m->v.step[a].worker != m->v.step[b].worker)
+        return CROSS_CHANGED;
+    return at_a >= c->run[at_b] ? CROSS_SAME : CROSS_NEITHER;
+}
+
+static double log_choose(double n, double k)
+{
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);
+}
+
+double ww_table_odds(const struct ww_table *t)
+{
+    double changed = (double)(t->changed_kept + t->changed_lost);
+    double same = (double)(t->same_kept + t->same_lost);
+    double lost = (double)(t->changed_lost + t->same_lost), p = 0;
+
+    /* Margins fixed: the changed ones hold this many of the losses, or more. */
+    for (double k = (double)t->changed_lost; k <= lost && k <= changed; k++) {
+        if (lost - k <= same)
+            p += exp(log_choose(changed, k) + log_choose(same, lost - k) -
+                     log_choose(changed + same, lost));
+    }
+    return p > 1 ? 1 : p;
+}

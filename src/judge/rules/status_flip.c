@@ -1,0 +1,295 @@
+/* judge: status-flip: what one worker grants, another refuses to the same session. */
+#include "rule.h"
+
+#include <stdlib.h>
+
+#define KEPT_CERTAIN 3
+#define ODDS_CERTAIN 0.05
+
+struct flip {
+    size_t granted, refused,
+        again; /* again: granted once more, or refused once more; or NOWHERE */
+};
+
+#define NOWHERE SIZE_MAX
+
+/* Of one route, over all sessions. */
+struct relation {
+    struct ww_table table;
+    struct flip best;
+    bool has_best;
+    bool doubtful; /* the refusing worker granted it, too, with nothing between */
+};
+
+/* Of one resource, in one session. */
+struct state {
+    size_t granted;                  /* the last time, or NOWHERE */
+    size_t refused;                  /* since then; or before it, if that is all there is */
+    size_t logouts, logins, changes; /* of the session, when `granted` or `refused` was noted */
+    size_t relation;                 /* where a pending flip was counted, or NOWHERE */
+};
+
+struct flips {
+    struct model *m;
+    struct crossings cross;
+    struct ww_map at; /* by route word */
+    struct relation *relation;
+    size_t relations, cap;
+    uint32_t *state_at; /* by resource word: in state, valid if stamp is the session's */
+    size_t *stamp;
+    struct state *state;
+    size_t states, state_cap;
+    size_t logouts, logins, changes; /* of the session so far */
+};
+
+enum outcome { OUTCOME_NONE, OUTCOME_GRANTED, OUTCOME_DENIED, OUTCOME_ABSENT };
+
+static enum outcome outcome_of(const struct model *m, size_t step)
+{
+    const struct look *l = &m->look[step];
+    unsigned status = m->v.step[step].status;
+
+    if (!ww_speaks(m, step) || l->overlaps || l->kind == LOOK_OTHER || l->login || l->logout)
+        return OUTCOME_NONE;
+    if (status == 401 || status == 403 || l->to_login)
+        return OUTCOME_DENIED;
+    if (l->kind == LOOK_READ &&
+        (status == 400 || status == 404 || status == 409 || status == 410))
+        return OUTCOME_ABSENT;
+    return status / 100 == 2 ? OUTCOME_GRANTED : OUTCOME_NONE;
+}
+
+static size_t relation_of(struct flips *f, uint32_t route)
+{
+    uint32_t key = route;
+    ww_str text = ww_str_n((const char *)&key, sizeof key);
+    size_t *known = ww_map_find(&f->at, text);
+
+    if (known != NULL)
+        return *known;
+    if (f->relations == f->cap)
+        f->relation = ww_grow(f->relation, f->relations + 1, &f->cap, sizeof *f->relation);
+    f->relation[f->relations] = (struct relation){ 0 };
+    ww_map_put(&f->at, ww_arena_dup(&f->m->arena, text), f->relations, NULL);
+    return f->relations++;
+}
+
+static struct state *state_of(struct flips *f, size_t session, uint32_t resource)
+{
+    if (f->stamp[resource] != session + 1) {
+        if (f->states == f->state_cap)
+            f->state = ww_grow(f->state, f->states + 1, &f->state_cap, sizeof *f->state);
+        f->state[f->states] =
+            (struct state){ .granted = NOWHERE, .refused = NOWHERE, .relation = NOWHERE };
+        f->stamp[resource] = session + 1;
+        f->state_at[resource] = (uint32_t)f->states++;
+    }
+    return &f->state[f->state_at[resource]];
+}
+
+/* Something of the session's own doing explains why the answer is another now. */
+static bool explained(const struct flips *f, const struct state *s, enum outcome how,
+                      unsigned status)
+{
+    if (f->logouts != s->logouts || f->logins != s->logins)
+        return true;
+    return (how == OUTCOME_ABSENT || status == 403) && f->changes != s->changes;
+}
+
+static void remember(struct flips *f, struct state *s)
+{
+    s->logouts = f->logouts;
+    s->logins = f->logins;
+    s->changes = f->changes;
+}
+
+static bool same_cookie(const struct model *m, size_t a, size_t b)
+{
+    const struct look *x = &m->look[a], *y = &m->look[b];
+
+    return x->sents > 0 && y->sents > 0 && m->cookie[x->sent].pair == m->cookie[y->sent].pair;
+}
+
+static void keep_best(struct relation *r, struct flip flip)
+{
+    if (!r->has_best || (flip.again != NOWHERE && r->best.again == NOWHERE))
+        r->best = flip;
+    r->has_best = true;
+}
+
+static void on_granted(struct flips *f, struct state *s, size_t step)
+{
+    struct model *m = f->m;
+    struct relation *r = &f->relation[relation_of(f, m->look[step].route)];
+    bool quiet = f->logouts == s->logouts && f->logins == s->logins && f->changes == s->changes;
+
+    if (s->granted != NOWHERE && s->refused == NOWHERE) {
+        enum ww_crossing how = ww_crossing(&f->cross, m, s->granted, step);
+        r->table.same_kept += how == CROSS_SAME;
+        r->table.changed_kept += how == CROSS_CHANGED;
+    } else if (s->relation != NOWHERE && quiet) {
+        struct relation *pending = &f->relation[s->relation];
+        if (m->v.step[step].worker == m->v.step[s->refused].worker)
+            pending->doubtful = true;
+        else if (m->v.step[step].worker == m->v.step[s->granted].worker)
+            keep_best(pending, (struct flip){ s->granted, s->refused, step });
+    } else if (s->granted == NOWHERE && s->refused != NOWHERE && quiet &&
+               ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
+               same_cookie(m, s->refused, step)) {
+        /* Refused first, granted with the same cookie by another worker: it may have come too
+         * early. */
+        r->table.changed_lost++;
+        keep_best(r, (struct flip){ step, s->refused, NOWHERE });
+    }
+    s->relation = NOWHERE;
+    s->granted = step;
+    s->refused = NOWHERE;
+    remember(f, s);
+}
+
+static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
+{
+    struct model *m = f->m;
+    struct relation *r = &f->relation[relation_of(f, m->look[step].route)];
+
+    if (s->granted == NOWHERE) {
+        if (how == OUTCOME_DENIED && s->refused == NOWHERE) {
+            s->refused = step;
+            remember(f, s);
+        }
+        return;
+    }
+    if (explained(f, s, how, m->v.step[step].status) ||
+        (how == OUTCOME_ABSENT &&
+         ww_any_change(m, m->v.step[s->granted].started_us, m->v.step[step].ended_us))) {
+        s->granted = NOWHERE;
+        s->relation = NOWHERE;
+        return;
+    }
+    if (s->refused != NOWHERE)
+        return;
+    enum ww_crossing crossing = ww_crossing(&f->cross, m, s->granted, step);
+    if (crossing == CROSS_NEITHER || m->blamed[step])
+        return;
+    s->refused = step;
+    remember(f, s);
+    if (crossing == CROSS_SAME) {
+        r->table.same_lost++;
+        return;
+    }
+    r->table.changed_lost++;
+    s->relation = (size_t)(r - f->relation);
+    keep_best(r, (struct flip){ s->granted, step, NOWHERE });
+}
+
+static void walk_session(struct flips *f, size_t session)
+{
+    struct model *m = f->m;
+    const struct ww_verdict_session *s = &m->v.session[session];
+
+    f->logouts = f->logins = f->changes = 0;
+    f->states = 0;
+    ww_crossings_of(&f->cross, m, s);
+    for (size_t i = 0; i < s->steps; i++) {
+        const struct look *l = &m->look[s->step[i]];
+        enum outcome how = outcome_of(m, s->step[i]);
+        if (how == OUTCOME_GRANTED)
+            on_granted(f, state_of(f, session, l->resource), s->step[i]);
+        else if (how != OUTCOME_NONE)
+            on_refused(f, state_of(f, session, l->resource), s->step[i], how);
+        f->logouts += l->logout;
+        f->logins += l->login;
+        f->changes += l->changes && (how == OUTCOME_GRANTED || how == OUTCOME_NONE);
+    }
+}
+
+static enum ww_cause cause_of(const struct model *m, const struct flip *b)
+{
+    const struct look *l = &m->look[b->refused];
+    unsigned status = m->v.step[b->refused].status;
+    bool denied = status == 401 || status == 403 || l->to_login;
+
+    for (size_t i = 0; i < l->sents && denied; i++) {
+        if (m->cookie[l->sent + i].payload != WW_NONE)
+            return WW_CAUSE_PER_WORKER_SECRET;
+    }
+    if (ww_restarted_since(m, b->granted, b->refused))
+        return WW_CAUSE_WORKER_RESTARTED;
+    return denied && l->sents == 0 ? WW_CAUSE_UNKNOWN : WW_CAUSE_WORKER_MEMORY;
+}
+
+static enum ww_grade grade_of(const struct model *m, const struct relation *r)
+{
+    const struct ww_table *t = &r->table;
+
+    if (r->doubtful)
+        return WW_POSSIBLE;
+    if (r->best.again != NOWHERE)
+        return WW_CONFIRMED;
+    if (ww_restarted_since(m, r->best.granted, r->best.refused) || t->changed_kept > 0 ||
+        !ww_before(m, r->best.granted, r->best.refused))
+        return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
+    if (t->same_kept >= KEPT_CERTAIN && ww_table_odds(t) <= ODDS_CERTAIN)
+        return WW_CONFIRMED;
+    return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
+}
+
+static ww_str status_words(struct model *m, size_t step)
+{
+    const struct look *l = &m->look[step];
+
+    return ww_arena_printf(&m->arena, "%u%s", m->v.step[step].status,
+                           l->to_login ? " to a login" : "");
+}
+
+static void claim_relation(struct model *m, const struct relation *r)
+{
+    const struct flip *b = &r->best;
+    struct claim c = { .guarantee = WW_STATUS_FLIP,
+                       .grade = grade_of(m, r),
+                       .cause = cause_of(m, b),
+                       .step = b->refused,
+                       .table = r->table,
+                       .occurrences = r->table.changed_lost };
+
+    c.message = ww_arena_printf(
+        &m->arena, WW_STRF " answered " WW_STRF ", worker %d answered %u to the same request%s",
+        WW_STRV(ww_step_words(m, b->refused)), WW_STRV(status_words(m, b->refused)),
+        (int)ww_step_pid(m, b->granted), m->v.step[b->granted].status,
+        b->again == NOWHERE ? "" : " before and after");
+    ww_claim_witness(&c, m, b->granted, "accepted", status_words(m, b->granted));
+    ww_claim_witness(&c, m, b->refused, "refused", status_words(m, b->refused));
+    if (b->again != NOWHERE)
+        ww_claim_witness(&c, m, b->again, "accepted", status_words(m, b->again));
+    ww_claim(m, &c);
+    m->blamed[b->refused] = true;
+}
+
+static void check(struct model *m)
+{
+    struct flips f = { .m = m };
+    size_t words = m->normal.words + 1;
+
+    ww_map_init(&f.at);
+    f.state_at = ww_xcalloc(words, sizeof *f.state_at);
+    f.stamp = ww_xcalloc(words, sizeof *f.stamp);
+    for (size_t i = 0; i < m->v.sessions; i++) {
+        walk_session(&f, i);
+    }
+    for (size_t i = 0; i < f.relations; i++) {
+        if (f.relation[i].has_best && f.relation[i].table.same_lost == 0)
+            claim_relation(m, &f.relation[i]);
+    }
+    ww_map_release(&f.at);
+    ww_crossings_release(&f.cross);
+    free(f.relation);
+    free(f.state_at);
+    free(f.stamp);
+    free(f.state);
+}
+
+const struct rule ww_rule_status_flip = {
+    .guarantee = WW_STATUS_FLIP,
+    .help = "a request that succeeds on one worker is refused on another",
+    .check = check,
+};

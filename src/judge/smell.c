@@ -1,0 +1,133 @@
+/* judge: what names tell: tables and patterns, compiled once for each judge. */
+#include "smell.h"
+
+#include <assert.h>
+
+enum pattern {
+    SESSION_COOKIE,
+    NOISE_COOKIE,
+    LOGOUT,
+    LOGIN,
+    REMOVAL,
+    VOLATILE_KEY,
+    VOLATILE_VALUE,
+    ID,
+    PATTERNS
+};
+
+/* clang-format off */
+static const char *const pattern[PATTERNS] = {
+    [SESSION_COOKIE] = "^session$|^connect\\.sid$|^PHPSESSID$|^JSESSIONID$|^ASP\\.NET_SessionId$|"
+                       "^\\.AspNetCore\\.|^laravel_session$|^_.*_session$|sess|sid$|^sid|[._-]sid|"
+                       "auth|^jwt$|token|remember",
+    [NOISE_COOKIE] = "csrf|xsrf|antiforgery|^_ga|^_gid$|^_gat|^_gcl|^_fbp$|^_hj|^_pk_|^__utm|^ajs_|^amplitude|"
+                     "^mp_|^optimizely|^_uet|^intercom|^cookie_?consent|^__cf|^cf_",
+    [LOGOUT] = "log-?_?out|sign-?_?out|log-?_?off|sign-?_?off|/end-?_?session",
+    [LOGIN] = "log-?_?in|sign-?_?in|log-?_?on|/auth|/token|/sessions?(/|$)|/oauth|sign-?_?up|password|"
+              "/verify|/callback|impersonat|/sudo",
+    [REMOVAL] = "delete|remove|clear|reset|checkout|purge|destroy|drop|empty|flush|revoke|cancel|archive|"
+                "truncate|wipe|discard|undo|restore|rollback|teardown|cleanup|reload|reseed|seed|pop\\b",
+    [VOLATILE_KEY] = "csrf|xsrf|nonce|token|timestamp|^ts$|^time$|^now$|^date$|_at$|[a-z]At$|^at$|_time$|"
+                     "[a-z]Time$|datetime|^expires|^exp$|^iat$|^nbf$|^jti$|etag|request_?id|trace_?id|"
+                     "span_?id|uptime|elapsed|duration|latency|^took$|^age$|^pid$|_pid$|process|"
+                     "^worker|host_?name|^host$|^instance|server_?id|^node$|thread|^rss$|memory|"
+                     "^load|random|^seed$|last_?seen|_flashes|^_fresh$|^_permanent$",
+    [VOLATILE_VALUE] =
+        "^\\d{4}-\\d\\d-\\d\\d([T ]\\d\\d:\\d\\d.*)?$|^\\d\\d?:\\d\\d(:\\d\\d(\\.\\d+)?)?$|"
+        "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? |"
+        "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$|^[0-9a-f]{16,}$|"
+        "^1[0-9]{9}([0-9]{3}){0,2}(\\.[0-9]+)?$|"
+        "^(?=[^0-9]*[0-9])(?=[^a-z]*[a-z])[a-z0-9_+/=.-]{20,}$",
+    [ID] = "^[0-9]+$|^[0-9a-f]{8}-[0-9a-f]{4}-|^(?=.*[0-9])[0-9a-f]{8,}$|^(?=.*[0-9])[a-z0-9_=.-]{20,}$",
+};
+
+static const char *const id_cookie[] = { "connect.sid", "PHPSESSID", "JSESSIONID", "sessionid",
+                                         "ASP.NET_SessionId" };
+
+static const char *const idle_field[] = {
+    "cookie", "user-agent", "connection", "keep-alive", "content-length", "content-type", "host", "date",
+    "x-request-id", "x-correlation-id", "traceparent", "tracestate", "baggage", "b3", "via", "forwarded",
+    "x-real-ip", "x-amzn-trace-id", "idempotency-key", "if-none-match", "if-modified-since",
+    "cache-control", "pragma", "postman-token", "referer", "origin", "accept-encoding", "te", "expect",
+    "upgrade-insecure-requests", "dnt", "priority", "transfer-encoding" };
+
+static const char *const idle_prefix[] = { "x-forwarded-", "x-b3-", "sec-" };
+/* clang-format on */
+
+void ww_smell_init(struct ww_smell *s)
+{
+    static_assert(PATTERNS == sizeof s->re / sizeof *s->re, "one compiled form each");
+    for (size_t i = 0; i < PATTERNS; i++) {
+        struct ww_err err = { 0 };
+        s->re[i] = ww_re_new(pattern[i], true, &err);
+        assert(s->re[i] != NULL);
+    }
+}
+
+void ww_smell_release(struct ww_smell *s)
+{
+    for (size_t i = 0; i < PATTERNS; i++) {
+        ww_re_free(s->re[i]);
+    }
+}
+
+static bool smells(const struct ww_smell *s, enum pattern p, ww_str of)
+{
+    ww_str whole;
+
+    return of.len > 0 && ww_re_match(s->re[p], of, 0, &whole, NULL);
+}
+
+enum ww_cookie_kind ww_smell_cookie(const struct ww_smell *s, ww_str name)
+{
+    for (size_t i = 0; i < sizeof id_cookie / sizeof *id_cookie; i++) {
+        if (ww_str_eq_nocase(name, ww_str_c(id_cookie[i])))
+            return WW_COOKIE_ID;
+    }
+    if (smells(s, NOISE_COOKIE, name))
+        return WW_COOKIE_NOISE;
+    return smells(s, SESSION_COOKIE, name) ? WW_COOKIE_SESSION : WW_COOKIE_OTHER;
+}
+
+bool ww_smell_logout(const struct ww_smell *s, ww_str path)
+{
+    return smells(s, LOGOUT, path);
+}
+
+bool ww_smell_login(const struct ww_smell *s, ww_str path)
+{
+    return smells(s, LOGIN, path);
+}
+
+bool ww_smell_removal(const struct ww_smell *s, ww_str path)
+{
+    return smells(s, REMOVAL, path) || smells(s, LOGOUT, path);
+}
+
+bool ww_smell_volatile_key(const struct ww_smell *s, ww_str key)
+{
+    return smells(s, VOLATILE_KEY, key);
+}
+
+bool ww_smell_volatile_value(const struct ww_smell *s, ww_str value)
+{
+    return smells(s, VOLATILE_VALUE, value);
+}
+
+bool ww_smell_id(const struct ww_smell *s, ww_str segment)
+{
+    return smells(s, ID, segment);
+}
+
+bool ww_smell_idle_field(ww_str name)
+{
+    for (size_t i = 0; i < sizeof idle_field / sizeof *idle_field; i++) {
+        if (ww_str_eq_nocase(name, ww_str_c(idle_field[i])))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof idle_prefix / sizeof *idle_prefix; i++) {
+        if (ww_str_starts_nocase(name, ww_str_c(idle_prefix[i])))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,41 @@
+# The Debian packages of this project, listed once; sourced by tests/run.sh and examples/demo.sh.
+# shellcheck shell=bash disable=SC2034
+
+# to build
+PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config
+  libuv1-dev node-llhttp libpcre2-dev libsqlite3-dev libjansson-dev libxxhash-dev
+  zlib1g-dev libbrotli-dev libzstd-dev libsodium-dev libcmocka-dev)
+
+# to play the example
+PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn)
+
+# to run all tests
+PACKAGES_TEST=(python3-uvicorn valgrind sqlite3 wrk curl)
+
+# Prints those of its arguments that are not installed.
+packages_missing() {
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed \
+      || printf '%s\n' "$package"
+  done
+}
+
+# Installs what is missing, as root or with sudo; says what it does.
+packages_install() {
+  local missing as_root=()
+  mapfile -t missing < <(packages_missing "$@")
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  if ! command -v apt-get >/dev/null; then
+    echo "missing: ${missing[*]} (this is not Debian: install them by hand)" >&2
+    return 1
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "missing: ${missing[*]} (run as root)" >&2; return 1; }
+    as_root=(sudo)
+  fi
+  echo "installing ${missing[*]}"
+  "${as_root[@]}" apt-get -qq update </dev/null >/dev/null || return 1
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+    --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+}
