@@ -12,7 +12,7 @@ static bool has_control(const struct model *m, const struct relation *r, enum le
     bool text =
         !r->example.place && m->normal.view[m->look[t->best.lost].view].kind == VIEW_TEXT;
 
-    if (r->example.place)
+    if (r->example.place || t->best.mirrored)
         return true;
     if (from == FROM_WRITE)
         return r->grew > 0 || (r->several && ww_table_odds(&t->table) <= ODDS_LIKELY);
@@ -35,6 +35,8 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
         return l->before ? WW_LIKELY : WW_POSSIBLE;
     if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
         return WW_LIKELY;
+    if (l->mirrored && m->reset[l->lost] == WW_CONFIRMED)
+        return WW_CONFIRMED;
     if (kept && (l->before || l->payload))
         return WW_CONFIRMED;
     return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN
