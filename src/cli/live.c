@@ -16,6 +16,11 @@
 #define WAITING_MAX_BYTES (256u << 10)
 #define TARGET_MAX_BYTES  120
 
+/* A proxy may run for weeks, and every visitor is a session: beyond this many all are
+ * forgotten, and a session that goes on gets another number. The trace and the report know no
+ * such limit. */
+#define SESSIONS_MAX 100000
+
 #define COLOURS 6
 
 struct seen_worker {
@@ -42,7 +47,7 @@ struct live {
     struct last *last; /* by session */
     size_t lasts;
     size_t lasts_cap;
-    uint64_t splits;
+    size_t forgotten; /* sessions before those */
     uint64_t exchanges;
     uint64_t by[WW_SOURCES];
     uint64_t end[WW_ENDS];
@@ -140,7 +145,7 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
     ww_time_text(x->started_us, when);
     ww_buf_printf(&l->out, "%.12s ", when + 11);
     put_worker(l, x, worker);
-    ww_buf_printf(&l->out, "s%-4zu %3u %7.1f ms  ", session + 1, x->status,
+    ww_buf_printf(&l->out, "s%-4zu %3u %7.1f ms  ", l->forgotten + session + 1, x->status,
                   (double)(x->ended_us - x->started_us) / 1000);
     ww_buf_add_printable(&l->out, x->method.len == 0 ? WW_STR("-") : x->method);
     ww_buf_add_char(&l->out, ' ');
@@ -159,14 +164,24 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
     }
 }
 
+static void forget_sessions(struct live *l)
+{
+    ww_sessions_free(l->sessions);
+    l->sessions = ww_sessions_new();
+    l->forgotten += l->lasts;
+    l->lasts = 0;
+}
+
 void live_exchange(struct live *l, const struct ww_exchange *x)
 {
+    if (l->lasts >= SESSIONS_MAX)
+        forget_sessions(l);
+
     size_t session = ww_sessions_assign(l->sessions, x);
     size_t worker = x->worker.pid == 0 ? WW_NO_WORKER : find_worker(l, x->worker);
     bool split = is_split(l, x, session, worker);
 
     l->exchanges++;
-    l->splits += split;
     l->by[x->by]++;
     l->end[x->end]++;
     if (worker != WW_NO_WORKER)
@@ -238,12 +253,13 @@ static void put_attribution(const struct live *l, struct ww_buf *out)
 
 void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out)
 {
+    size_t sessions = l->forgotten + l->lasts;
+
     ww_buf_printf(out,
                   "%" PRIu64 " exchange%s on %" PRIu64
-                  " connection%s in %.1f s, %zu session%s, %" PRIu64 " split%s, %zu worker%s\n",
+                  " connection%s in %.1f s, %zu session%s, %zu worker%s\n",
                   l->exchanges, s_of(l->exchanges), e->connections, s_of(e->connections),
-                  e->seconds, l->lasts, s_of(l->lasts), l->splits, s_of(l->splits), l->workers,
-                  s_of(l->workers));
+                  e->seconds, sessions, s_of(sessions), l->workers, s_of(l->workers));
     put_workers(l, out);
     put_attribution(l, out);
     if (e->held > 0)

@@ -16,7 +16,7 @@
  * have not either. So a turn looks at this many queued ones, and, since several listeners may
  * share a port, at every SAMPLEth of the rest, another sample each turn.
  */
-#define QUEUED_LOOKS 16
+#define QUEUED_LOOKS 4
 #define SAMPLE       16
 
 static void on_tick(void *ctx);
