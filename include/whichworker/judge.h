@@ -120,6 +120,16 @@ struct ww_finding {
     uint64_t occurrences;
 };
 
+/* Exchanges of which two sources named different workers. */
+struct ww_contradiction {
+    uint64_t exchanges; /* 0: none. What follows is of the first */
+    uint64_t exchange;
+    enum ww_source by; /* believed */
+    enum ww_source also_by;
+    int32_t pid;
+    int32_t also_pid;
+};
+
 struct ww_verdict {
     struct ww_run run;
     struct ww_step *step; /* all exchanges, in order of time */
@@ -133,6 +143,7 @@ struct ww_verdict {
     struct ww_finding *finding;
     size_t findings;
     uint64_t by[WW_SOURCES]; /* exchanges by source */
+    struct ww_contradiction contradiction;
     double coverage;         /* attributed share of those that reached an upstream; 1 if none did */
     enum ww_verdict_value value;
     ww_str why;

@@ -68,6 +68,7 @@ static void put_attribution(struct ww_json *j, const struct ww_verdict *v)
     ww_json_obj(j, "attribution");
     for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
         put_count(j, ww_source_token(shown[i]), v->by[shown[i]]);
+    put_count(j, "contradicted", v->contradiction.exchanges);
     ww_json_num(j, "coverage", v->coverage);
     ww_json_end(j);
 }

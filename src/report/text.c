@@ -334,6 +334,19 @@ static void put_attribution(struct ww_paper *p, const struct ww_verdict *v)
     ww_paper_printf(p, "%s\n", any ? ")" : "");
 }
 
+static void put_contradiction(struct ww_paper *p, const struct ww_contradiction *c)
+{
+    if (c->exchanges == 0)
+        return;
+    put_label(p, "warning");
+    ww_paper_count(p, c->exchanges, "exchange is", "exchanges are");
+    ww_paper_printf(p,
+                    " claimed for two workers: of exchange %" PRIu64 " %s says %" PRId32
+                    " and %s says %" PRId32 "\n",
+                    c->exchange, ww_source_token(c->by), c->pid, ww_source_token(c->also_by),
+                    c->also_pid);
+}
+
 static void put_upstream(struct ww_paper *p, const struct ww_run *run)
 {
     put_label(p, "upstream");
@@ -368,6 +381,7 @@ static void put_recording(struct ww_paper *p, const struct ww_verdict *v)
     put_when(p, &v->run);
     put_traffic(p, v);
     put_attribution(p, v);
+    put_contradiction(p, &v->contradiction);
     put_upstream(p, &v->run);
     put_recorder(p, &v->run);
 }
