@@ -208,7 +208,7 @@ static void two_sources_that_differ_are_both_named(void **state)
 {
     struct box *b = *state;
 
-    assert_null(strstr(render(b).ptr, "claimed for two workers"));
+    assert_true(ww_str_find(render(b), WW_STR("claimed for two workers")) < 0);
     b->cars.v.contradiction = (struct ww_contradiction){ .exchanges = 3,
                                                          .exchange = 12,
                                                          .by = WW_BY_KERNEL,
