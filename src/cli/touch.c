@@ -14,6 +14,8 @@
 #define SILENT_US  150000
 #define SPEAK_US   150000
 #define SETTLE_US  500000
+#define PART_MS    20
+#define PART_READS 16
 #define PAUSE_NSEC 500000
 
 /* No worker can answer it, and closing the connection ends it. */
@@ -113,6 +115,21 @@ static void look_on(struct touch *t, struct ww_attrib *a, struct ww_flow *flow,
     }
 }
 
+/* Says that we are done, and reads what the server says to that: closing over unread bytes
+ * would be a reset, which not every server takes lightly. */
+static void part(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char bytes[1024];
+
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < PART_READS && poll(&p, 1, PART_MS) == 1; i++) {
+        if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+            break;
+    }
+    close(fd);
+}
+
 static bool touch_once(struct touch *t, struct ww_attrib *a, const struct ww_addr *upstream,
                        uint32_t connect_timeout_ms)
 {
@@ -131,7 +148,7 @@ static bool touch_once(struct touch *t, struct ww_attrib *a, const struct ww_add
         one->why = WW_OBSTACLE_NETLINK;
     else if (name_ends(fd, &flow))
         look_on(t, a, &flow, one);
-    close(fd);
+    part(fd);
     return one->owner == WW_OWNER_KNOWN;
 }
 
