@@ -90,8 +90,8 @@ start_proxy() {
 
 # run_test LOG: the application's API test through the proxy; its exit status.
 run_test() {
-  (cd "$CARS" && BASE_URL=$url $PYTHON -B -m pytest -q --tb=no -p no:cacheprovider --color=no \
-    test_cars_api.py >"$1" 2>&1)
+  (cd "$CARS" && BASE_URL=$url COLUMNS=140 $PYTHON -B -m pytest -q --tb=no --color=no \
+    -p no:cacheprovider test_cars_api.py >"$1" 2>&1)
 }
 
 # play NAME WANTED_TEST WANTED_REPORT ENV…: one act: server, proxy, test, report.

@@ -23,7 +23,7 @@ packages_missing() {
 
 # Installs what is missing, as root or with sudo; says what it does.
 packages_install() {
-  local missing as_root=()
+  local missing said as_root=()
   mapfile -t missing < <(packages_missing "$@")
   [ "${#missing[@]}" -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null; then
@@ -35,7 +35,9 @@ packages_install() {
     as_root=(sudo)
   fi
   echo "installing ${missing[*]}"
-  "${as_root[@]}" apt-get -qq update </dev/null >/dev/null || return 1
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-    --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+  said=$({
+    "${as_root[@]}" apt-get -qq update \
+      && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+        --no-install-recommends "${missing[@]}"
+  } </dev/null 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
 }

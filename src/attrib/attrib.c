@@ -8,6 +8,10 @@
 
 #include <sys/stat.h>
 
+/* So often may a process be seen to keep a connection, although it forked, before it is
+ * believed. */
+#define KEPT_IS_PROOF 2
+
 struct ww_attrib {
     struct ww_addr upstream;
     struct ww_sockdiag diag;
@@ -238,13 +242,15 @@ enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
     return WW_OWNER_KNOWN;
 }
 
+static bool could_pass(struct ww_attrib *a, struct ww_kin *k, uint64_t last_pid)
+{
+    return ww_family_master(&a->family, k) == NULL && ww_family_passes(&a->family, k, last_pid);
+}
+
 /* Proof: it held the connection when the answer came, and nobody else can have got it. */
 static enum ww_owner held_throughout(struct ww_attrib *a, struct ww_kin *k, uint64_t last_pid)
 {
-    bool could_pass =
-        ww_family_master(&a->family, k) == NULL && ww_family_passes(&a->family, k, last_pid);
-
-    if (k->conduct == WW_CONDUCT_HANDS_OVER || could_pass)
+    if (k->conduct == WW_CONDUCT_HANDS_OVER || could_pass(a, k, last_pid))
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
     k->conduct = WW_CONDUCT_ANSWERS;
     return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
@@ -253,19 +259,36 @@ static enum ww_owner held_throughout(struct ww_attrib *a, struct ww_kin *k, uint
 /*
  * k has forked since the connect began, or may have. A forking server closes its copy right
  * after the fork, and waits for the child only later: so whoever still holds the connection and
- * has no such child (any more) ran a command and answers itself. Anything else is no longer to
- * be told.
+ * has no such child (any more) ran a command and answers itself. Seen KEPT_IS_PROOF times it is
+ * proven: a worker that runs a command for each request would not be otherwise. Anything else
+ * is no longer to be told.
  */
 static enum ww_owner forked_meanwhile(struct ww_attrib *a, const struct ww_flow *flow,
-                                      struct ww_kin *k, struct ww_brood brood, bool held)
+                                      struct ww_kin *k, struct ww_brood brood,
+                                      uint64_t last_pid)
 {
+    bool held =
+        ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES;
+    bool doubted = k->conduct == WW_CONDUCT_OPEN || k->conduct == WW_CONDUCT_SUSPECT;
+
     if (brood.holds && held)
         return say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED);
-    if (held && !brood.present && !brood.blind && flow->state.named)
+    if (held && !brood.present && !brood.blind && doubted && !could_pass(a, k, last_pid) &&
+        (flow->state.named || k->conduct == WW_CONDUCT_SUSPECT)) {
+        if (++k->kept >= KEPT_IS_PROOF)
+            k->conduct = WW_CONDUCT_ANSWERS;
         return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
+    }
     if (k->conduct == WW_CONDUCT_OPEN)
         k->conduct = WW_CONDUCT_SUSPECT;
     return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
+}
+
+/* No look found an owner; or one did, and it is dead by now: then it keeps its claim. */
+static enum ww_owner of_the_dead(struct ww_attrib *a, const struct ww_flow *flow)
+{
+    return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
+                             : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
 }
 
 static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin *k)
@@ -279,20 +302,17 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
         return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
     if (!quiet) {
         if (!ww_kin_alive(k) || k->proc.state == 'Z')
-            return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
-                                     : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+            return of_the_dead(a, flow);
         brood = ww_family_brood(&a->family, k, flow->opened_us, flow->state.inode, last_pid);
     }
+    if (proven && brood.holds)
+        return say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED);
     if (proven)
-        return brood.holds ? say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED)
-                           : say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
-
-    bool held =
-        ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES;
+        return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
 
     if (brood.present || brood.blind || k->forked_us >= flow->opened_us)
-        return forked_meanwhile(a, flow, k, brood, held);
-    if (held)
+        return forked_meanwhile(a, flow, k, brood, last_pid);
+    if (ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES)
         return held_throughout(a, k, last_pid);
     /* Children that the kernel itself reaps leave no trace in their parent. */
     if (!flow->state.named || (!quiet && ww_proc_ignores_children(&k->proc)))
@@ -318,10 +338,8 @@ enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
         meet_newcomers(a);
         k = ww_family_find_id(&a->family, flow->state.owner);
     }
-    if (k == NULL) /* no look found an owner; or one did, and it is dead by now: it keeps its
-                      claim */
-        return flow->state.named ? say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE)
-                                 : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+    if (k == NULL)
+        return of_the_dead(a, flow);
     if (k->router)
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_ROUTER);
 

@@ -116,10 +116,11 @@ static bool survey_socket(void *ctx, int fd, uint64_t inode)
 
     if (inode == s->wanted && s->wanted != 0)
         s->found_at = fd;
-    if (ww_inodes_has(&s->f->mine, inode))
+    if (ww_inodes_has(&s->f->mine, inode)) {
         s->k->listens = true;
-    else if (s->k->others < WW_KIN_OTHERS && ww_inodes_has(&s->f->listening, inode))
+    } else if (s->k->others < WW_KIN_OTHERS && ww_inodes_has(&s->f->listening, inode)) {
         s->k->other[s->k->others++] = inode;
+    }
     return true;
 }
 
@@ -307,18 +308,55 @@ static void recount(struct ww_family *f)
     }
 }
 
+static bool try_fd(struct ww_family *f, struct ww_kin *k, size_t r, uint64_t inode, int *out_fd)
+{
+    int fd = k->recent[r];
+
+    if (fd < 0 || ww_proc_holds_at(&k->proc, fd, inode) != WW_HELD_YES)
+        return false;
+    *out_fd = fd;
+    remember_fd(k, fd);
+    k->turn = ++f->turn;
+    return true;
+}
+
+/* The member that accepted last, or, of those that ever did, the longest ago. */
+static struct ww_kin *by_turn(struct ww_family *f, bool last)
+{
+    struct ww_kin *best = NULL;
+
+    for (size_t i = 0; i < f->n; i++) {
+        struct ww_kin *k = &f->kin[i];
+
+        if (k->turn != 0 && (best == NULL || (k->turn > best->turn) == last))
+            best = k;
+    }
+    return best;
+}
+
+/* Workers that wait in accept are woken in turn, those that wait in epoll mostly the last one
+ * first: whichever was right the last time is tried before the others. */
+static struct ww_kin *try_predicted(struct ww_family *f, uint64_t inode, int *out_fd)
+{
+    struct ww_kin *k = by_turn(f, f->last_first);
+
+    return k != NULL && try_fd(f, k, 0, inode, out_fd) ? k : NULL;
+}
+
 static struct ww_kin *try_fds(struct ww_family *f, size_t from, size_t to, uint64_t inode,
                               int *out_fd)
 {
+    const struct ww_kin *last = by_turn(f, true);
+    const struct ww_kin *first = by_turn(f, false);
+
     for (size_t r = from; r < to; r++) {
         for (size_t i = 0; i < f->n; i++) {
             struct ww_kin *k = &f->kin[i];
-            int fd = k->recent[r];
 
-            if (fd < 0 || ww_proc_holds_at(&k->proc, fd, inode) != WW_HELD_YES)
+            if (!try_fd(f, k, r, inode, out_fd))
                 continue;
-            *out_fd = fd;
-            remember_fd(k, fd);
+            if (k == last || k == first)
+                f->last_first = k == last;
             return k;
         }
     }
@@ -328,8 +366,10 @@ static struct ww_kin *try_fds(struct ww_family *f, size_t from, size_t to, uint6
 /* The kernel gives out the lowest free number, so a worker's connections keep to a few. */
 struct ww_kin *ww_family_owner(struct ww_family *f, uint64_t inode, int *out_fd)
 {
-    struct ww_kin *k = try_fds(f, 0, 1, inode, out_fd);
+    struct ww_kin *k = try_predicted(f, inode, out_fd);
 
+    if (k == NULL)
+        k = try_fds(f, 0, 1, inode, out_fd);
     if (k == NULL)
         k = try_fds(f, 1, WW_KIN_RECENT, inode, out_fd);
     if (k != NULL)
@@ -339,6 +379,7 @@ struct ww_kin *ww_family_owner(struct ww_family *f, uint64_t inode, int *out_fd)
         if (ww_proc_find_socket(&k->proc, inode, out_fd) != WW_HELD_YES)
             continue;
         remember_fd(k, *out_fd);
+        k->turn = ++f->turn;
         return k;
     }
     return NULL;

@@ -16,7 +16,7 @@
 enum ww_conduct {
     WW_CONDUCT_OPEN,      /* not seen yet */
     WW_CONDUCT_SUSPECT,   /* it forked, and did not hold the connection when the answer came */
-    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came, nothing forked
+    WW_CONDUCT_ANSWERS,   /* proven: it held the connection when the answer came
                            */
     WW_CONDUCT_HANDS_OVER /* proven: a connection that it had accepted went to a child */
 };
@@ -31,7 +31,10 @@ struct ww_kin {
     bool router;    /* stands before the workers: see family.c */
     bool passes;    /* sticky: a child shares a connected Unix socket with it */
     enum ww_conduct conduct;
+    unsigned
+        kept; /* how often it still held a connection at the answer although it had forked */
     int recent[WW_KIN_RECENT]; /* newest first; -1: none */
+    uint64_t turn;             /* when it was last found to own a connection; 0: never */
     uint64_t other[WW_KIN_OTHERS];
     size_t others;
     int64_t forked_us;   /* when it was last noticed that a child of it is gone; 0: never */
@@ -45,11 +48,13 @@ struct ww_family {
     struct ww_kin kin[WW_KIN_MAX];
     size_t n;
     struct ww_sockdiag *diag;
-    int root;    /* the directory of proc_root */
-    int loadavg; /* -1: what it says is not about the PIDs under root */
-    struct ww_inodes mine;
-    struct ww_inodes listening;
-    size_t listeners;      /* members that listen and are no activators */
+    int root;        /* the directory of proc_root */
+    int loadavg;     /* -1: what it says is not about the PIDs under root */
+    uint64_t turn;   /* counts the owners found */
+    bool last_first; /* the owner tends to be the one that was last, not the one longest ago */
+    struct ww_inodes mine;      /* listening sockets of the upstream */
+    struct ww_inodes listening; /* all listening sockets */
+    size_t listeners;           /* members that listen and are no activators */
     size_t unreadable;     /* processes of the whole system that the last scan could not read */
     int64_t scanned_us;    /* end of the last scan; 0: none yet */
     int64_t scan_cost_us;  /* how long it took */

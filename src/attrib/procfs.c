@@ -88,10 +88,11 @@ bool ww_proc_parse_stat(ww_str text, struct ww_proc *out_proc)
         return false;
     rest = ww_str_from(rest, 1);
     while (n <= AT_START && ww_str_cut(&rest, ' ', &piece)) {
-        if (n == 0 && piece.len == 1)
+        if (n == 0 && piece.len == 1) {
             p.state = piece.ptr[0];
-        else if (!ww_str_u64(piece, &value[n]))
+        } else if (!ww_str_u64(piece, &value[n])) {
             value[n] = 0; /* some fields are negative; none of those that count here */
+        }
         n++;
     }
     if (n <= AT_START || p.state == '\0' || value[AT_PPID] > INT32_MAX || value[AT_START] == 0)
@@ -286,6 +287,7 @@ enum ww_held ww_proc_find_socket(const struct ww_proc *p, uint64_t inode, int *o
 struct child_walk {
     int32_t *pids;
     size_t room;
+    int32_t main_thread;
     int count; /* -1: not to be known */
 };
 
@@ -299,8 +301,10 @@ static enum ww_held on_task(void *ctx, int dir, int32_t tid)
 
     ssize_t n = read_at(dir, name, text, sizeof(text));
 
-    /* A thread may end between the listing and here. A file cut in the middle lists too few. */
-    if (n < 0 && errno != ENOENT && errno != ESRCH)
+    /* A thread may end between the listing and here; but where the first one has no such file,
+     * the kernel is built without CONFIG_PROC_CHILDREN. A file cut in the middle lists too few.
+     */
+    if (n < 0 && (tid == w->main_thread || (errno != ENOENT && errno != ESRCH)))
         w->count = -1;
     if (n == (ssize_t)sizeof(text))
         w->count = -1;
@@ -324,15 +328,9 @@ static enum ww_held on_task(void *ctx, int dir, int32_t tid)
 
 int ww_proc_children(const struct ww_proc *p, int32_t *out_pids, size_t room)
 {
-    struct child_walk walk = { .pids = out_pids, .room = room };
-    char first[48];
+    struct child_walk walk = { .pids = out_pids, .room = room, .main_thread = p->pid };
 
     if (p->dir < 0)
-        return -1;
-
-    /* Without CONFIG_PROC_CHILDREN the file is missing; so it is for a process that is gone. */
-    snprintf(first, sizeof(first), "task/%d/children", p->pid);
-    if (faccessat(p->dir, first, F_OK, 0) != 0)
         return -1;
 
     int dir = openat(p->dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -372,15 +372,17 @@ static bool tcp_listener_matches(const struct inet_diag_msg *m, const struct ww_
 
     if (m->id.idiag_sport != up.port)
         return false;
+    if (m->idiag_family == AF_INET && up.family != AF_INET)
+        return false;
     if (m->idiag_family == AF_INET)
-        return up.family == AF_INET &&
-               (m->id.idiag_src[0] == 0 || m->id.idiag_src[0] == up.addr[0]);
+        return m->id.idiag_src[0] == 0 || m->id.idiag_src[0] == up.addr[0];
     if (memcmp(m->id.idiag_src, any, sizeof(any)) == 0)
         return true;
     memcpy(&bound, m->id.idiag_src, sizeof(bound));
+    if (up.family == AF_INET && !IN6_IS_ADDR_V4MAPPED(&bound))
+        return false;
     if (up.family == AF_INET)
-        return IN6_IS_ADDR_V4MAPPED(&bound) &&
-               (m->id.idiag_src[3] == 0 || m->id.idiag_src[3] == up.addr[0]);
+        return m->id.idiag_src[3] == 0 || m->id.idiag_src[3] == up.addr[0];
     return memcmp(m->id.idiag_src, up.addr, sizeof(up.addr)) == 0;
 }
 

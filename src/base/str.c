@@ -151,29 +151,31 @@ static bool continues(ww_str s, size_t n)
     return true;
 }
 
+/* What the first two bytes of a well-formed character may be (Unicode 15, table 3-7): neither
+ * overlong forms nor surrogates nor anything beyond U+10FFFF. */
+static const struct {
+    unsigned char first_least, first_most, second_least, second_most, len;
+} utf8_form[] = {
+    { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+    { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+};
+
 size_t ww_utf8_len(ww_str s)
 {
     if (s.len == 0)
         return 0;
 
-    unsigned char c = (unsigned char)s.ptr[0];
+    unsigned char first = (unsigned char)s.ptr[0];
     unsigned char second = s.len > 1 ? (unsigned char)s.ptr[1] : 0;
 
-    if (c < 0x80)
+    if (first < 0x80)
         return 1;
-    if (c >= 0xc2 && c <= 0xdf)
-        return continues(s, 2) ? 2 : 0;
-    if (c >= 0xe0 && c <= 0xef) {
-        bool overlong = c == 0xe0 && second < 0xa0;
-        bool surrogate = c == 0xed && second > 0x9f;
-
-        return continues(s, 3) && !overlong && !surrogate ? 3 : 0;
-    }
-    if (c >= 0xf0 && c <= 0xf4) {
-        bool overlong = c == 0xf0 && second < 0x90;
-        bool beyond = c == 0xf4 && second > 0x8f;
-
-        return continues(s, 4) && !overlong && !beyond ? 4 : 0;
-    }
+    for (size_t i = 0; i < sizeof(utf8_form) / sizeof(utf8_form[0]); i++)
+        if (first >= utf8_form[i].first_least && first <= utf8_form[i].first_most)
+            return second >= utf8_form[i].second_least && second <= utf8_form[i].second_most &&
+                           continues(s, utf8_form[i].len)
+                       ? utf8_form[i].len
+                       : 0;
     return 0;
 }

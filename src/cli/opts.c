@@ -277,20 +277,29 @@ static int set_defaults(struct config *c, struct ww_err *err)
     return WW_OK;
 }
 
+/* --idle-timeout is WHICHWORKER_IDLE_TIMEOUT. */
+static const char *environment_name(const struct option_row *o, char *name, size_t size)
+{
+    int n = snprintf(name, size, "WHICHWORKER_%s", o->name);
+
+    for (int i = 0; i < n; i++)
+        name[i] = (char)(name[i] == '-' ? '_' : toupper((unsigned char)name[i]));
+    return name;
+}
+
+/* --help and --version ask for something now; they are no settings. */
+static bool is_setting(const struct option_row *o, unsigned command)
+{
+    return (o->commands & command) != 0 && o->commands != FOR_ALL;
+}
+
 static int read_environment(unsigned command, struct config *c, struct ww_err *err)
 {
     for (const struct option_row *o = options_table; o->name != NULL; o++) {
-        char name[64] = "WHICHWORKER_";
-        size_t n = strlen(name);
+        char name[64];
+        const char *value = getenv(environment_name(o, name, sizeof(name)));
 
-        for (const char *from = o->name; *from != '\0' && n < sizeof(name) - 1; from++)
-            name[n++] = *from == '-' ? '_' : (char)toupper((unsigned char)*from);
-        name[n] = '\0';
-
-        const char *value = getenv(name);
-        bool is_setting = o->type != OPT_BOOL || (o->commands & command & FOR_PROXY) != 0;
-
-        if (value == NULL || (o->commands & command) == 0 || !is_setting)
+        if (value == NULL || !is_setting(o, command))
             continue;
         if (set(c, o, ww_str_c(value), err) < 0)
             return ww_err_wrap(err, "environment variable %s", name);

@@ -60,6 +60,21 @@ bool ww_restarted_since(const struct model *m, size_t before, size_t step)
            old->ended_us <= m->v.step[step].started_us;
 }
 
+bool ww_already_found(const struct model *m, size_t step, enum ww_cause cause,
+                      enum ww_grade grade)
+{
+    for (size_t i = 0; i < m->v.findings; i++) {
+        const struct ww_finding *f = &m->v.finding[i];
+        if (f->cause != cause || f->grade < grade)
+            continue;
+        for (size_t k = 0; k < f->evidences; k++) {
+            if (m->look[f->evidence[k].step].route == m->look[step].route)
+                return true;
+        }
+    }
+    return false;
+}
+
 void ww_claim_witness(struct claim *c, const struct model *m, size_t step, const char *role,
                       ww_str value)
 {
@@ -143,9 +158,10 @@ void ww_claim(struct model *m, const struct claim *claim)
                                  WW_STRV(ww_word_text(&m->normal, m->look[c.step].route)));
     size_t at = *ww_map_put(&m->claim_at, key, m->v.findings, &fresh);
     if (fresh) {
-        if (m->v.findings == m->finding_cap)
+        if (m->v.findings == m->finding_cap) {
             m->v.finding =
                 ww_grow(m->v.finding, m->v.findings + 1, &m->finding_cap, sizeof *m->v.finding);
+        }
         m->v.finding[m->v.findings++] = (struct ww_finding){ .guarantee = c.guarantee,
                                                              .cause = c.cause,
                                                              .fix = ww_str_c(fix[c.cause]) };

@@ -25,6 +25,7 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     j->m.keys = ww_sessions_new();
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
     ww_map_init(&j->m.payload);
+    ww_map_init(&j->m.content);
     ww_map_init(&j->m.claim_at);
     ww_map_init(&j->worker_at);
     return j;
@@ -36,6 +37,7 @@ void ww_judge_free(struct ww_judge *j)
         return;
     struct model *m = &j->m;
     ww_map_release(&m->payload);
+    ww_map_release(&m->content);
     ww_map_release(&m->claim_at);
     ww_map_release(&j->worker_at);
     ww_normal_release(&m->normal);
@@ -52,6 +54,7 @@ void ww_judge_free(struct ww_judge *j)
     free(m->change);
     free(m->change_end);
     free(m->blamed);
+    free(m->reset);
     free(m->telling);
     free(j->worker);
     free(j->served);
@@ -100,8 +103,12 @@ void ww_judge_payload(struct ww_judge *j, const struct ww_payload *p)
     if (ww_map_find(&m->payload, p->value) != NULL)
         return;
     uint32_t view = ww_view_json(&m->normal, p->json);
-    if (view != WW_NONE)
-        ww_map_put(&m->payload, ww_arena_dup(&m->arena, p->value), view, NULL);
+    if (view == WW_NONE)
+        return;
+    ww_str value = ww_arena_dup(&m->arena, p->value);
+    ww_map_put(&m->payload, value, view, NULL);
+    if (p->content.len > 0)
+        ww_map_put(&m->content, value, ww_word(&m->normal, p->content), NULL);
 }
 
 static bool names_a_worker(const struct ww_exchange *x)
@@ -243,10 +250,11 @@ static void session_workers(struct model *m, struct ww_verdict_session *s, size_
             if (w == WW_NO_WORKER || seen[w] == mark + (size_t)pass)
                 continue;
             seen[w] = mark + (size_t)pass;
-            if (pass == 1)
+            if (pass == 1) {
                 s->worker[s->workers++] = w;
-            else
+            } else {
                 n++;
+            }
         }
         if (pass == 0)
             s->worker = ww_arena_alloc(&m->arena, (n + 1) * sizeof *s->worker);
@@ -348,12 +356,14 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
     count_pairs(m, &pairs, &ordered);
     if (reached == 0)
         return WW_STR("no request reached a worker");
-    if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0)
+    if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0) {
         return ww_arena_printf(&m->arena, "the worker of only %.1f%% of the exchanges is known",
                                m->v.coverage * 100);
-    if (m->v.run.lost > 0)
+    }
+    if (m->v.run.lost > 0) {
         return ww_arena_printf(&m->arena, "%llu exchanges could not be recorded",
                                (unsigned long long)m->v.run.lost);
+    }
     if (pairs == 0)
         return WW_STR("no session has two exchanges");
     if (ordered == 0)
@@ -366,10 +376,11 @@ static ww_str why_pass(struct ww_judge *j)
     struct ww_verdict *v = &j->m.v;
     const char *s = v->splits == 1 ? "" : "s";
 
-    if (v->findings > 0)
+    if (v->findings > 0) {
         return ww_arena_printf(&j->m.arena, "%zu finding%s, none of them at or above \"%s\"",
                                v->findings, v->findings == 1 ? "" : "s",
                                ww_fail_on_token(j->cfg.fail_on));
+    }
     if (v->workers == 1)
         return WW_STR("one worker served everything");
     if (v->splits == 0)

@@ -6,7 +6,7 @@
 #define CARRIED_MAX  48  /* values of one write that are followed */
 #define ANSWER_MAX   16  /* scalars of a write's answer that are followed */
 #define VALUE_MIN    3   /* shorter texts occur by chance */
-#define SHAPE_WORDS  64  /* a longer text answer is told by its status alone */
+#define SHAPE_WORDS  8   /* a longer text answer is told by its status alone */
 #define CHANGES_SEEN 512 /* changes that are looked at for one interval */
 #define TEXT_MAX     (1u << 20)
 
@@ -73,12 +73,13 @@ static void add_inputs(const struct model *m, struct ww_buf *out, const struct w
 {
     for (size_t i = 0; i < x->request_fields.n; i++) {
         const struct ww_field *f = &x->request_fields.v[i];
-        if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user)
+        if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user) {
             ww_buf_add_c(out, "\nauthorization");
-        else if (ww_str_eq_nocase(f->name, WW_STR("cookie")))
+        } else if (ww_str_eq_nocase(f->name, WW_STR("cookie"))) {
             add_other_cookies(m, out, f->value);
-        else if (!ww_smell_idle_field(f->name))
+        } else if (!ww_smell_idle_field(f->name)) {
             ww_buf_printf(out, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
+        }
     }
 }
 
@@ -228,6 +229,40 @@ static bool says_how_it_went(ww_str path)
     return false;
 }
 
+static bool is_fixed_word(ww_str value)
+{
+    return ww_str_eq(value, WW_STR("true")) || ww_str_eq(value, WW_STR("false")) ||
+           ww_str_eq(value, WW_STR("null"));
+}
+
+static void add_json_shape(const struct model *m, struct ww_buf *b, const struct view *v)
+{
+    for (uint32_t i = 0; i < v->leaves; i++) {
+        ww_str path = ww_word_text(&m->normal, v->leaf[i].path);
+        ww_str value = ww_word_text(&m->normal, v->leaf[i].value);
+        if (i > 0 && v->leaf[i].path == v->leaf[i - 1].path)
+            continue;
+        ww_buf_printf(b, "\n" WW_STRF, WW_STRV(path));
+        if (is_fixed_word(value) || says_how_it_went(path))
+            ww_buf_printf(b, "=" WW_STRF, WW_STRV(value));
+    }
+}
+
+/* A short text: its words, but for numbers and what the request had brought along. */
+static void add_text_shape(const struct model *m, struct ww_buf *b, const struct view *v,
+                           const struct look *l)
+{
+    for (uint32_t i = 0; i < v->leaves && v->leaves <= SHAPE_WORDS; i++) {
+        const struct word *w = &m->normal.word[v->leaf[i].value];
+        bool brought = w->is_number || w->volatile_value;
+        for (size_t k = 0; k < l->carrieds && !brought; k++) {
+            brought = m->carried[l->carried + k].value == v->leaf[i].value;
+        }
+        if (!brought)
+            ww_buf_printf(b, "\n" WW_STRF, WW_STRV(w->text));
+    }
+}
+
 /* Status, members, and the words that tell a success from a polite refusal. */
 static uint32_t shape_of(struct model *m, const struct ww_exchange *x, const struct look *l)
 {
@@ -235,21 +270,10 @@ static uint32_t shape_of(struct model *m, const struct ww_exchange *x, const str
 
     ww_buf_init(&b, TEXT_MAX);
     ww_buf_printf(&b, "shape %u", x->status);
-    if (l->view != WW_NONE) {
-        const struct view *v = &m->normal.view[l->view];
-        bool json = v->kind == VIEW_JSON;
-        for (uint32_t i = 0; i < v->leaves && (json || v->leaves < SHAPE_WORDS); i++) {
-            ww_str path = ww_word_text(&m->normal, v->leaf[i].path);
-            ww_str value = ww_word_text(&m->normal, v->leaf[i].value);
-            bool fixed = ww_str_eq(value, WW_STR("true")) ||
-                         ww_str_eq(value, WW_STR("false")) || ww_str_eq(value, WW_STR("null"));
-            if (json && i > 0 && v->leaf[i].path == v->leaf[i - 1].path)
-                continue;
-            if (json)
-                ww_buf_printf(&b, "\n" WW_STRF, WW_STRV(path));
-            if (json && (fixed || says_how_it_went(path)))
-                ww_buf_printf(&b, "=" WW_STRF, WW_STRV(value));
-        }
+    if (l->view != WW_NONE && m->normal.view[l->view].kind == VIEW_JSON) {
+        add_json_shape(m, &b, &m->normal.view[l->view]);
+    } else if (l->view != WW_NONE) {
+        add_text_shape(m, &b, &m->normal.view[l->view], l);
     }
     uint32_t shape = ww_word(&m->normal, ww_buf_str(&b));
     ww_buf_release(&b);
@@ -267,12 +291,14 @@ static void add_cookie(struct model *m, ww_str name, ww_str value, bool cleared)
     ww_str pair = ww_arena_printf(&m->normal.arena, "cookie " WW_STRF "=" WW_STRF,
                                   WW_STRV(name), WW_STRV(value));
     size_t *payload = ww_map_find(&m->payload, value);
+    size_t *content = ww_map_find(&m->content, value);
     if (m->cookies == m->cookie_cap)
         m->cookie = ww_grow(m->cookie, m->cookies + 1, &m->cookie_cap, sizeof *m->cookie);
     m->cookie[m->cookies++] =
         (struct cookie_use){ .name = ww_word(&m->normal, name),
                              .pair = ww_word(&m->normal, pair),
                              .payload = payload == NULL ? WW_NONE : (uint32_t)*payload,
+                             .content = content == NULL ? WW_NONE : (uint32_t)*content,
                              .is_id = kind == WW_COOKIE_ID,
                              .cleared = cleared };
 }
@@ -329,7 +355,10 @@ static enum look_kind kind_of(ww_str method)
 void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
 {
     ww_str path = ww_exchange_path(x);
-    struct look l = { .kind = kind_of(x->method), .view = WW_NONE, .carried = m->carrieds };
+    struct look l = { .kind = kind_of(x->method),
+                      .view = WW_NONE,
+                      .carried = m->carrieds,
+                      .first_word = (uint32_t)m->normal.words };
     ww_str location = ww_fields_get(&x->response_fields, WW_STR("location"));
 
     l.complete = x->end == WW_END_COMPLETE && x->by != WW_BY_NOBODY;
@@ -395,10 +424,11 @@ bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
 
     while (low < high) {
         size_t mid = (low + high) / 2;
-        if (m->v.step[m->change[mid]].started_us < to_us)
+        if (m->v.step[m->change[mid]].started_us < to_us) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     for (size_t i = low; i > 0 && m->change_end[i - 1] > from_us; i--) {
         if (++seen > CHANGES_SEEN)
@@ -489,4 +519,5 @@ void ww_model_settle(struct model *m)
     }
     free(last);
     m->blamed = ww_xcalloc(m->v.steps + 1, sizeof *m->blamed);
+    m->reset = ww_xcalloc(m->v.steps + 1, sizeof *m->reset);
 }

@@ -22,6 +22,7 @@ struct cookie_use {
     uint32_t name;
     uint32_t pair;    /* the word "name=value": what the issuer is looked up by */
     uint32_t payload; /* view of what the value says without its key, or WW_NONE */
+    uint32_t content; /* the word that names what was signed, or WW_NONE */
     bool is_id;
     bool cleared;
 };
@@ -38,8 +39,9 @@ struct look {
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
     size_t set, sets;
-    size_t at;         /* its position in its session */
-    bool acknowledged; /* complete, 2xx or 3xx, not sent to a login */
+    uint32_t first_word; /* words from here on stand in no exchange before this one */
+    size_t at;           /* its position in its session */
+    bool acknowledged;   /* complete, 2xx or 3xx, not sent to a login */
     bool complete;
     bool cached;   /* some cache may have answered, not the worker */
     bool overlaps; /* in time with another exchange of its session */
@@ -56,6 +58,7 @@ struct model {
     struct ww_sessions *keys;
     struct normal normal;
     struct ww_map payload; /* cookie value: view */
+    struct ww_map content; /* cookie value: the word that names what was signed */
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;
@@ -65,8 +68,9 @@ struct model {
     size_t cookies, cookie_cap;
     size_t *change; /* steps that change state, in order of start */
     size_t changes;
-    int64_t *change_end; /* the latest end among change[0..i] */
-    bool *blamed;        /* steps that some finding has as its fault */
+    int64_t *change_end;  /* the latest end among change[0..i] */
+    enum ww_grade *reset; /* by step: how sure it is that it threw the session away */
+    bool *blamed;         /* steps that some finding has as its fault */
     struct ww_map claim_at;
     size_t finding_cap;
     unsigned *telling; /* of each finding, how telling its witness is */

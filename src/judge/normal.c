@@ -10,7 +10,7 @@
 #define DEPTH_MAX   48         /* nesting of JSON that is looked at */
 #define WORD_MAX    256        /* bytes; longer ones are kept as a beginning and a hash */
 #define WORD_HEAD   48
-#define PATH_MAX_   512
+#define PATH_BYTES  512u
 #define TOKENS_MAX  16 /* of one value, when its presence in a text is asked */
 
 void ww_normal_init(struct normal *n, const struct ww_smell *smell)
@@ -88,10 +88,11 @@ uint32_t ww_word(struct normal *n, ww_str text)
     *w = (struct word){ .text = ww_arena_dup(&n->arena, text.ptr == NULL ? WW_STR("") : text) };
     w->is_number = read_number(w->text, &w->number);
     w->volatile_value = ww_smell_volatile_value(n->smell, w->text);
-    if (ww_str_starts(w->text, WW_STR("/")))
+    if (ww_str_starts(w->text, WW_STR("/"))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
-    else if (ww_str_starts(w->text, WW_STR("after ")))
+    } else if (ww_str_starts(w->text, WW_STR("after "))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, ww_str_from(w->text, 6));
+    }
     ww_map_put(&n->word_at, w->text, n->words, NULL);
     return (uint32_t)n->words++;
 }
@@ -113,9 +114,10 @@ struct build {
 
 static void add_value(struct build *b, uint32_t value)
 {
-    if (b->view.values == b->value_cap)
+    if (b->view.values == b->value_cap) {
         b->view.value = ww_grow(b->view.value, (size_t)b->view.values + 1, &b->value_cap,
                                 sizeof *b->view.value);
+    }
     b->view.value[b->view.values++] = value;
 }
 
@@ -156,9 +158,10 @@ static void add_leaf(struct build *b, ww_str path, ww_str value)
         b->view.cut = true;
         return;
     }
-    if (b->view.leaves == b->leaf_cap)
+    if (b->view.leaves == b->leaf_cap) {
         b->view.leaf = ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap,
                                sizeof *b->view.leaf);
+    }
     struct leaf l = { .path = ww_word(b->n, path), .value = ww_word(b->n, value) };
     b->view.leaf[b->view.leaves++] = l;
     add_value(b, l.value);
@@ -181,7 +184,7 @@ static void add_member(struct build *b, ww_str name, json_t *v)
 {
     size_t at = b->path.len;
 
-    if (at + name.len + 1 > PATH_MAX_ || b->depth >= DEPTH_MAX) {
+    if (at + name.len + 1 > PATH_BYTES || b->depth >= DEPTH_MAX) {
         b->view.cut = true;
         return;
     }
@@ -264,7 +267,7 @@ static void add_text(struct build *b, ww_str text)
         bool noise = before == NULL || before->is_number || before->volatile_value;
         ww_buf_clear(&b->path);
         ww_buf_add_c(&b->path, "after ");
-        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_MAX_ / 2));
+        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_BYTES / 2));
         add_leaf(b, before == NULL ? WW_STR("/") : ww_buf_str(&b->path), word);
         if (b->view.cut && b->view.leaves >= LEAVES_MAX)
             return;
@@ -304,12 +307,14 @@ static uint32_t build_done(struct build *b)
             v.value[kept++] = v.value[i];
     }
     v.values = kept;
-    if (v.leaves > 0)
+    if (v.leaves > 0) {
         v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), b->view.leaf,
                         v.leaves * sizeof *v.leaf);
-    if (v.values > 0)
+    }
+    if (v.values > 0) {
         v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), b->view.value,
                          v.values * sizeof *v.value);
+    }
     free(b->view.leaf);
     free(b->view.value);
     ww_buf_release(&b->path);
@@ -322,7 +327,7 @@ static uint32_t build_done(struct build *b)
 static void build_begin(struct build *b, struct normal *n, bool cut)
 {
     *b = (struct build){ .n = n, .view = { .kind = VIEW_TEXT, .cut = cut } };
-    ww_buf_init(&b->path, PATH_MAX_ * 2);
+    ww_buf_init(&b->path, 2 * (size_t)PATH_BYTES);
 }
 
 static bool build_json(struct build *b, ww_str text)
@@ -446,10 +451,11 @@ uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path)
 
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (v->leaf[mid].path < path)
+        if (v->leaf[mid].path < path) {
             low = mid + 1;
-        else
+        } else {
             high = mid;
+        }
     }
     return low;
 }
@@ -472,10 +478,11 @@ void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
         int order = i == x->leaves   ? 1
                     : k == y->leaves ? -1
                                      : leaf_order(&x->leaf[i], &y->leaf[k]);
-        if (order < 0)
+        if (order < 0) {
             visit(ctx, x->leaf[i], true);
-        else if (order > 0)
+        } else if (order > 0) {
             visit(ctx, y->leaf[k], false);
+        }
         i += order <= 0;
         k += order >= 0;
     }
@@ -483,11 +490,26 @@ void ww_view_diff(const struct normal *n, uint32_t a, uint32_t b,
 
 /* ---- masks */
 
-bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path)
+/* What is known of a place: bits. */
+enum { CAME = 1, WENT = 2 };
+
+static size_t *mask_at(const struct normal *n, uint32_t scope, uint32_t path)
 {
     uint32_t key[2] = { scope, path };
 
-    return ww_map_find(&n->mask, ww_str_n((const char *)key, sizeof key)) != NULL;
+    return ww_map_find(&n->mask, ww_str_n((const char *)key, sizeof key));
+}
+
+bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path)
+{
+    return mask_at(n, scope, path) != NULL;
+}
+
+bool ww_mask_replaced(const struct normal *n, uint32_t scope, uint32_t path)
+{
+    size_t *mask = mask_at(n, scope, path);
+
+    return mask != NULL && *mask == (CAME | WENT);
 }
 
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l)
@@ -505,11 +527,13 @@ static void learn_leaf(void *ctx, struct leaf l, bool in_a)
 {
     struct learn *learn = ctx;
     uint32_t key[2] = { learn->scope, l.path };
+    size_t *mask = mask_at(learn->n, learn->scope, l.path);
 
-    if (ww_mask_learned(learn->n, learn->scope, l.path))
-        return;
-    ww_str kept = ww_arena_dup(&learn->n->arena, ww_str_n((const char *)key, sizeof key));
-    ww_map_put(&learn->n->mask, kept, 1, NULL);
+    if (mask == NULL) {
+        ww_str kept = ww_arena_dup(&learn->n->arena, ww_str_n((const char *)key, sizeof key));
+        mask = ww_map_put(&learn->n->mask, kept, 0, NULL);
+    }
+    *mask |= in_a ? WENT : CAME;
 }
 
 void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b)

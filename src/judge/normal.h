@@ -78,6 +78,9 @@ bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l);
 void ww_mask_learn(struct normal *n, uint32_t scope, uint32_t a, uint32_t b);
 bool ww_mask_learned(const struct normal *n, uint32_t scope, uint32_t path);
 
+/* The same, where values gave way to others and did not only appear. */
+bool ww_mask_replaced(const struct normal *n, uint32_t scope, uint32_t path);
+
 /* Whether two views have the same leaves; either may be WW_NONE. */
 bool ww_view_same(const struct normal *n, uint32_t a, uint32_t b);
 

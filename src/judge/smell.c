@@ -56,7 +56,7 @@ static const char *const idle_prefix[] = { "x-forwarded-", "x-b3-", "sec-" };
 
 void ww_smell_init(struct ww_smell *s)
 {
-    static_assert(PATTERNS == sizeof s->re / sizeof *s->re, "one compiled form each");
+    static_assert(PATTERNS == sizeof s->re / sizeof s->re[0], "one compiled form each");
     for (size_t i = 0; i < PATTERNS; i++) {
         struct ww_err err = { 0 };
         s->re[i] = ww_re_new(pattern[i], true, &err);

@@ -60,29 +60,30 @@ static void fail(struct run *r, const char *fmt, ...)
 
 /* ---- words of a line: blanks separate, but not inside quotes or brackets */
 
+static char *token_end(char *p)
+{
+    int depth = 0;
+    bool quoted = false;
+
+    for (; *p != '\0' && (depth > 0 || quoted || (*p != ' ' && *p != '\t')); p++) {
+        if (*p == '"' && p[-1] != '\\')
+            quoted = !quoted;
+        if (!quoted)
+            depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+    }
+    return p;
+}
+
 static size_t split(char *line, char **token)
 {
     size_t n = 0;
 
-    for (char *p = line; *p != '\0' && n < TOKENS_MAX;) {
-        int depth = 0;
-        bool quoted = false;
-        while (*p == ' ' || *p == '\t') {
-            p++;
-        }
-        if (*p == '\0' || *p == '#')
-            break;
+    for (char *p = line + strspn(line, " \t"); *p != '\0' && *p != '#' && n < TOKENS_MAX;) {
         token[n++] = p;
-        for (; *p != '\0' && (depth > 0 || quoted || (*p != ' ' && *p != '\t')); p++) {
-            if (*p == '"' && p[-1] != '\\')
-                quoted = !quoted;
-            else if (!quoted && (*p == '{' || *p == '['))
-                depth++;
-            else if (!quoted && (*p == '}' || *p == ']'))
-                depth--;
-        }
+        p = token_end(p);
         if (*p != '\0')
             *p++ = '\0';
+        p += strspn(p, " \t");
     }
     return n;
 }
@@ -151,9 +152,10 @@ static void add_header(struct ww_exchange *x, struct ww_fields *f, const char *t
 {
     ww_str rest = ww_str_c(text), name;
 
-    if (ww_str_cut(&rest, ':', &name))
+    if (ww_str_cut(&rest, ':', &name)) {
         ww_fields_add(f, &x->arena, ww_arena_dup(&x->arena, name),
                       ww_arena_dup(&x->arena, rest));
+    }
 }
 
 static void add_body(struct ww_exchange *x, struct ww_fields *f, struct ww_body *body,
@@ -196,7 +198,8 @@ static void set_cookie(struct run *r, struct jar *j, struct ww_exchange *x, cons
         p[x->payloads] =
             (struct ww_payload){ .value = ww_arena_dup(&x->arena, ww_str_c(value)),
                                  .form = "itsdangerous",
-                                 .json = ww_arena_dup(&x->arena, ww_str_c(colon + 1)) };
+                                 .json = ww_arena_dup(&x->arena, ww_str_c(colon + 1)),
+                                 .content = ww_arena_dup(&x->arena, ww_str_c(colon + 1)) };
         x->payload = p;
         x->payloads++;
     }
@@ -212,22 +215,23 @@ static void request_word(struct run *r, struct ww_exchange *x, const char *t,
 {
     const char *v;
 
-    if ((v = after(t, "auth=")) != NULL)
+    if ((v = after(t, "auth=")) != NULL) {
         add_field(x, &x->request_fields, "Authorization",
                   ww_arena_printf(&x->arena, "Basic mac:%s", v));
-    else if ((v = after(t, "bearer=")) != NULL)
+    } else if ((v = after(t, "bearer=")) != NULL) {
         add_field(x, &x->request_fields, "Authorization",
                   ww_arena_printf(&x->arena, "Bearer mac:%s", v));
-    else if ((v = after(t, "header=")) != NULL)
+    } else if ((v = after(t, "header=")) != NULL) {
         add_header(x, &x->request_fields, v);
-    else if ((v = after(t, "client=")) != NULL)
+    } else if ((v = after(t, "client=")) != NULL) {
         x->client = ww_arena_dup(&x->arena, ww_str_c(v));
-    else if (strcmp(t, "nocookie") == 0)
+    } else if (strcmp(t, "nocookie") == 0) {
         *with_cookies = false;
-    else if (strcmp(t, "overlap") == 0)
+    } else if (strcmp(t, "overlap") == 0) {
         x->started_us = r->last_start_us + STEP_US / 2;
-    else
+    } else {
         add_body(x, &x->request_fields, &x->request_body, t, true);
+    }
 }
 
 static void response_word(struct run *r, struct jar *j, struct ww_exchange *x, const char *t)
@@ -264,9 +268,10 @@ static void add_cookies(struct ww_exchange *x, const struct jar *j)
 
     ww_buf_init(&b, 4096);
     for (size_t i = 0; i < j->cookies; i++) {
-        if (j->cookie[i].value[0] != '\0')
+        if (j->cookie[i].value[0] != '\0') {
             ww_buf_printf(&b, "%s%s=%s", b.len > 0 ? "; " : "", j->cookie[i].name,
                           j->cookie[i].value);
+        }
     }
     if (b.len > 0)
         add_field(x, &x->request_fields, "Cookie", ww_buf_str(&b));
@@ -287,12 +292,13 @@ static void exchange(struct run *r, char **t, size_t n)
     x->method = ww_arena_dup(&x->arena, ww_str_c(t[2]));
     x->target = ww_arena_dup(&x->arena, ww_str_c(t[3]));
     x->by = WW_BY_KERNEL;
-    if (strcmp(t[1], "?") == 0)
+    if (strcmp(t[1], "?") == 0) {
         x->by = WW_BY_UNKNOWN;
-    else if (strcmp(t[1], "-") == 0)
+    } else if (strcmp(t[1], "-") == 0) {
         x->by = WW_BY_NOBODY;
-    else
+    } else {
         x->worker = worker_of(r, t[1])->id;
+    }
     x->started_us = r->now_us + STEP_US;
     add_field(x, &x->request_fields, "User-Agent", ww_str_c(t[0]));
     for (; i < n && strcmp(t[i], "->") != 0; i++) {
@@ -469,20 +475,21 @@ static void line_run(struct run *r, char *text, size_t line)
 
     if (n == 0)
         return;
-    if (strcmp(t[0], "expect") == 0)
+    if (strcmp(t[0], "expect") == 0) {
         expect(r, t + 1, n - 1, line);
-    else if (strcmp(t[0], "keys") == 0)
+    } else if (strcmp(t[0], "keys") == 0) {
         r->shared_key = n > 1 && strcmp(t[1], "shared") == 0;
-    else if (strcmp(t[0], "config") == 0 && n == 2)
+    } else if (strcmp(t[0], "config") == 0 && n == 2) {
         config(r, t[1]);
-    else if (strcmp(t[0], "restart") == 0 && n == 3)
+    } else if (strcmp(t[0], "restart") == 0 && n == 3) {
         restart(r, t[1], t[2]);
-    else if (strcmp(t[0], "wait") == 0 && n == 2)
+    } else if (strcmp(t[0], "wait") == 0 && n == 2) {
         r->now_us += strtol(t[1], NULL, 10) * 1000000;
-    else if (n >= 6)
+    } else if (n >= 6) {
         exchange(r, t, n);
-    else
+    } else {
         fail(r, "line %zu: not understood", line);
+    }
 }
 
 static void replace_percent(char *out, size_t size, const char *in, unsigned number)
@@ -490,10 +497,11 @@ static void replace_percent(char *out, size_t size, const char *in, unsigned num
     size_t len = 0;
 
     for (; *in != '\0' && len + 12 < size; in++) {
-        if (*in == '%')
+        if (*in == '%') {
             len += (size_t)snprintf(out + len, size - len, "%u", number);
-        else
+        } else {
             out[len++] = *in;
+        }
     }
     out[len] = '\0';
 }

@@ -63,12 +63,12 @@ class Process:
         self.log = self.directory / ("%s-%d.log" % (self.name, count))
         self.child = None
 
-    def spawn(self, argv, cwd=None, env=None):
+    def spawn(self, argv, cwd=None, env=None, **as_whom):
         with open(self.log, "wb") as log:
             self.child = subprocess.Popen(
                 [str(a) for a in argv], cwd=cwd, env={**os.environ, **(env or {})},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                start_new_session=True)
+                start_new_session=True, **as_whom)
 
     @property
     def pid(self):
@@ -189,13 +189,14 @@ class Proxy(Process):
 
     name = "proxy"
 
-    def __init__(self, directory, upstream, *options, trace=True, listen="127.0.0.1:0"):
+    def __init__(self, directory, upstream, *options, trace=True, listen="127.0.0.1:0",
+                 binary=BINARY, **as_whom):
         super().__init__(directory)
         self.trace = self.log.with_suffix(".db") if trace else None
-        argv = [BINARY, "proxy", "--upstream", upstream, "--listen", listen]
+        argv = [binary, "proxy", "--upstream", upstream, "--listen", listen]
         if self.trace:
             argv += ["--trace", self.trace]
-        self.spawn(argv + list(options))
+        self.spawn(argv + list(options), **as_whom)
         found = self.wait_for_log(r"^.*listening on http://(\[[^\]]+\]|[^:\s]+):(\d+)")
         self.host, self.port = found.group(1).strip("[]"), int(found.group(2))
         self.url = "http://%s:%d" % (found.group(1), self.port)

@@ -1,15 +1,21 @@
 """Every answer carries the PID of the worker that gave it. The oracle is the worker itself."""
+import json
+import os
 import re
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from client import Client, many, raw
-from servers import Gunicorn, Uvicorn
+from servers import BINARY, Gunicorn, Proxy, Uvicorn, whichworker
 
 UVICORN_WORKER = "uvicorn.workers.UvicornWorker"
 REQUESTS = 2000
 FEWER = 300
+NOBODY = 65534
 
 SERVERS = {
     "sync": dict(worker_class="sync"),
@@ -62,6 +68,37 @@ def test_tag_after_all_workers_were_replaced(start, proxied):
     replies = many(proxy, "/", 200, 1)
     assert_all_tagged(replies, 200)
     assert len({r.tag for r in replies}) > 4
+
+
+def test_tag_where_the_backlog_is_full(start, proxied):
+    """A Unix listener refuses with EAGAIN what TCP would leave to wait: it must be tried again."""
+    server = start(Gunicorn, workers=2, bind="unix", options=["--backlog", "2"])
+    proxy = proxied(server, "--attrib-timeout", "20s")
+    assert_all_tagged(many(proxy, "/sleep?ms=10", 200, 16), 200)
+
+
+@pytest.fixture
+def directory_of_nobody():
+    if os.getuid() != 0:
+        pytest.skip("only root can run the proxy as somebody else")
+    with tempfile.TemporaryDirectory(prefix="ww-nobody-") as path:
+        shutil.copy(BINARY, path)
+        os.chown(path, NOBODY, NOBODY)
+        yield Path(path)
+
+
+def test_workers_that_may_not_be_read_are_unknown_and_never_guessed(start, directory_of_nobody):
+    proxy = start(Proxy, start(Gunicorn, workers=3).address, directory=directory_of_nobody,
+                  binary=directory_of_nobody / BINARY.name, user=NOBODY, group=NOBODY,
+                  extra_groups=[])
+    replies = many(proxy, "/", 20, 2)
+    assert {r.tag for r in replies} == {"unknown"}
+    proxy.stop()
+    done = whichworker("report", proxy.trace, "--format", "json")
+    assert done.returncode == 2
+    report = json.loads(done.stdout)
+    assert report["attribution"]["unknown"] == 20 and report["attribution"]["coverage"] == 0
+    assert (report["summary"]["verdict"], report["findings"]) == ("inconclusive", [])
 
 
 @pytest.fixture

@@ -202,6 +202,20 @@ def test_hop_by_hop_fields_stay_on_their_hop(origin, proxied):
         assert not any(name in head for name in ("x-mine:", "keep-alive: 5", "proxy-connection:"))
 
 
+def test_forwarded_for_is_continued_not_replaced(origin, proxied):
+    with Client(proxied(origin)) as client:
+        head = client.get("/any", X_Forwarded_For="192.0.2.7").json()["head"].lower()
+        assert "x-forwarded-for: 192.0.2.7, 127.0.0.1" in head.split("\r\n")
+
+
+def test_an_upgrade_is_not_promised(origin, proxied):
+    """What is not forwarded as a tunnel must not look like one to the upstream."""
+    with Client(proxied(origin)) as client:
+        reply = client.get("/any", Connection="Upgrade", Upgrade="websocket")
+        assert reply.status == 200
+        assert "upgrade:" not in reply.json()["head"].lower()
+
+
 @pytest.mark.parametrize("path", ["/goodbye", "/reset", "/half-head", "/garbage", "/two-lengths",
                                   "/both-framings"])
 def test_an_answer_that_cannot_be_forwarded_is_502(origin, proxied, path):

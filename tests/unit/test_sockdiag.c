@@ -104,13 +104,11 @@ static void tcp_state_means(void **state)
     assert_int_equal(inode, c->want == WW_DIAG_ACCEPTED ? c->inode : 0);
 }
 
+/* clang-format off */
 #define STATE(name_, state_, inode_, want_)                                                    \
-    {                                                                                          \
-        .name = name_, .test_func = tcp_state_means, .initial_state = &(struct state_case)     \
-        {                                                                                      \
-            state_, inode_, want_                                                              \
-        }                                                                                      \
-    }
+    { .name = (name_), .test_func = tcp_state_means,                                           \
+      .initial_state = &(struct state_case){ (state_), (inode_), (want_) } }
+/* clang-format on */
 
 static void an_answer_cut_anywhere_is_lost(void **state)
 {

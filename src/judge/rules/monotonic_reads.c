@@ -253,9 +253,10 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
     size_t i = index_of(&r->counter_at, &r->m->arena, scope, path, r->counters);
 
     if (i == r->counters) {
-        if (r->counters == r->counter_cap)
+        if (r->counters == r->counter_cap) {
             r->counter =
                 ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
+        }
         r->counter[r->counters++] = (struct counter){ .path = path };
     }
     return &r->counter[i];
@@ -274,72 +275,117 @@ static bool number_at(const struct normal *n, uint32_t view, uint32_t path, doub
     return true;
 }
 
-/* own: the same worker's read before, or SIZE_MAX. */
-static void judge_numbers(struct reads *r, size_t before, size_t own, size_t step)
+/* An earlier read to compare with: of the session, or of the same worker. */
+struct earlier {
+    size_t step; /* SIZE_MAX: there is none, or something changed meanwhile */
+    enum ww_crossing how;
+};
+
+static struct earlier earlier(const struct reads *r, size_t step, size_t now)
+{
+    const struct ww_verdict *v = &r->m->v;
+
+    if (step == SIZE_MAX ||
+        ww_any_change(r->m, v->step[step].started_us, v->step[now].ended_us))
+        return (struct earlier){ SIZE_MAX, CROSS_NEITHER };
+    return (struct earlier){ step, ww_crossing(&r->cross, r->m, step, now) };
+}
+
+static void count_number(struct counter *c, const struct earlier *e, size_t step, double then,
+                         double now)
+{
+    bool fell = now < then;
+
+    c->table.same_kept += e->how == CROSS_SAME && !fell;
+    c->table.same_lost += e->how == CROSS_SAME && fell;
+    c->table.changed_kept += e->how == CROSS_CHANGED && !fell;
+    c->table.changed_lost += e->how == CROSS_CHANGED && fell;
+    if (e->how == CROSS_CHANGED && fell && !c->seen) {
+        c->seen = true;
+        c->before = e->step;
+        c->after = step;
+        c->from = then;
+        c->to = now;
+    }
+}
+
+static void judge_number(struct reads *r, const struct earlier *before,
+                         const struct earlier *own, size_t step, uint32_t path, double now)
 {
     struct model *m = r->m;
-    const struct look *l = &m->look[step];
-    const struct view *v = &m->normal.view[l->view];
-    bool counts = before != SIZE_MAX &&
-                  !ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us);
-    bool own_counts = own != SIZE_MAX &&
-                      !ww_any_change(m, m->v.step[own].started_us, m->v.step[step].ended_us);
-    enum ww_crossing how = counts ? ww_crossing(&r->cross, m, before, step) : CROSS_NEITHER;
-    size_t numbers = 0;
+    struct counter *c = counter_of(r, m->look[step].scope, path);
+    double then;
 
-    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX && (counts || own_counts);
-         i++) {
-        uint32_t path = v->leaf[i].path;
-        double now, then;
-        if (m->normal.word[path].volatile_key ||
-            m->normal.word[v->leaf[i].value].volatile_value ||
-            !number_at(&m->normal, l->view, path, &now))
+    if (own->step != SIZE_MAX && number_at(&m->normal, m->look[own->step].view, path, &then)) {
+        c->fell_within = c->fell_within || now < then;
+        c->grew_within = c->grew_within || now > then;
+    }
+    if (before->step != SIZE_MAX &&
+        number_at(&m->normal, m->look[before->step].view, path, &then))
+        count_number(c, before, step, then, now);
+}
+
+/* session: the session's read before this one; worker: the same worker's; or SIZE_MAX. */
+static void judge_numbers(struct reads *r, size_t session, size_t worker, size_t step)
+{
+    const struct normal *n = &r->m->normal;
+    const struct view *v = &n->view[r->m->look[step].view];
+    struct earlier before = earlier(r, session, step), own = earlier(r, worker, step);
+    size_t numbers = 0;
+    double now;
+
+    if (before.step == SIZE_MAX && own.step == SIZE_MAX)
+        return;
+    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX; i++) {
+        struct leaf l = v->leaf[i];
+        if (n->word[l.path].volatile_key || n->word[l.value].volatile_value ||
+            !number_at(n, r->m->look[step].view, l.path, &now))
             continue;
         numbers++;
-        struct counter *c = counter_of(r, l->scope, path);
-        if (own_counts && number_at(&m->normal, m->look[own].view, path, &then)) {
-            c->fell_within = c->fell_within || now < then;
-            c->grew_within = c->grew_within || now > then;
-        }
-        if (how == CROSS_NEITHER || !number_at(&m->normal, m->look[before].view, path, &then))
-            continue;
-        c->table.same_kept += how == CROSS_SAME && now >= then;
-        c->table.same_lost += how == CROSS_SAME && now < then;
-        c->table.changed_kept += how == CROSS_CHANGED && now >= then;
-        c->table.changed_lost += how == CROSS_CHANGED && now < then;
-        if (how == CROSS_CHANGED && now < then && !c->seen) {
-            c->seen = true;
-            c->before = before;
-            c->after = step;
-            c->from = then;
-            c->to = now;
-        }
+        judge_number(r, &before, &own, step, l.path, now);
     }
 }
 
 /* ---- walking */
 
+/* Where each worker's last read is kept; NULL if there are too many workers. */
+struct owners {
+    size_t worker[WORKERS_MAX];
+    size_t step[WORKERS_MAX];
+    size_t n;
+};
+
+static size_t *last_of(struct owners *o, size_t worker)
+{
+    size_t k = 0;
+
+    while (k < o->n && o->worker[k] != worker) {
+        k++;
+    }
+    if (k == WORKERS_MAX)
+        return NULL;
+    if (k == o->n) {
+        o->worker[o->n++] = worker;
+        o->step[k] = SIZE_MAX;
+    }
+    return &o->step[k];
+}
+
 /* The reads of one resource in one session, in order of time. */
 static void judge_group(struct reads *r, const size_t *step, size_t n)
 {
+    const struct ww_step *steps = r->m->v.step;
     struct window w = { .n = 0 };
-    size_t own[WORKERS_MAX], owner[WORKERS_MAX], owners = 0;
+    struct owners owners = { .n = 0 };
 
     for (size_t i = 0; i < n; i++) {
-        size_t k = 0, worker = r->m->v.step[step[i]].worker;
-        while (k < owners && owner[k] != worker) {
-            k++;
+        size_t *last = last_of(&owners, steps[step[i]].worker);
+        if (last != NULL) {
+            judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], *last, step[i]);
+            *last = step[i];
         }
-        if (k < WORKERS_MAX)
-            judge_numbers(r, i == 0 ? SIZE_MAX : step[i - 1], k < owners ? own[k] : SIZE_MAX,
-                          step[i]);
-        if (k == owners && owners < WORKERS_MAX)
-            owner[owners++] = worker;
-        if (k < WORKERS_MAX)
-            own[k] = step[i];
-        if (w.n > 0 &&
-            (w.n == WINDOW_MAX || ww_any_change(r->m, r->m->v.step[w.step[0]].started_us,
-                                                r->m->v.step[step[i]].ended_us))) {
+        if (w.n > 0 && (w.n == WINDOW_MAX || ww_any_change(r->m, steps[w.step[0]].started_us,
+                                                           steps[step[i]].ended_us))) {
             judge_window(r, &w);
             w.n = 0;
         }
@@ -407,8 +453,10 @@ static void claim_follow(struct model *m, const struct follow *f)
                        .telling = f->written };
     ww_str value = ww_quotable(m, f->value);
 
-    /* A written value that goes and comes back without a write is no matter of taste. */
-    if (f->written)
+    /* A list that gains and loses what somebody wrote, without a write, is no matter of taste.
+     */
+    bool listed = ww_str_find(ww_word_text(&m->normal, f->place), WW_STR("/*")) >= 0;
+    if (f->written && listed)
         c.grade = f->odds <= ODDS_LIKELY && f->returns > 1 ? WW_CONFIRMED : WW_LIKELY;
     c.message = ww_arena_printf(
         &m->arena,
@@ -420,7 +468,8 @@ static void claim_follow(struct model *m, const struct follow *f)
     ww_claim_witness(&c, m, f->first, "read", value);
     ww_claim_witness(&c, m, f->other, "read-other", value);
     ww_claim_witness(&c, m, f->back, "read-again", value);
-    ww_claim(m, &c);
+    if (!ww_already_found(m, c.step, c.cause, c.grade))
+        ww_claim(m, &c);
 }
 
 static void claim_counter(struct model *m, const struct counter *n)
@@ -443,7 +492,8 @@ static void claim_counter(struct model *m, const struct counter *n)
         (int)ww_step_pid(m, n->before), n->from);
     ww_claim_witness(&c, m, n->before, "read", ww_arena_printf(&m->arena, "%.15g", n->from));
     ww_claim_witness(&c, m, n->after, "read-lower", ww_arena_printf(&m->arena, "%.15g", n->to));
-    ww_claim(m, &c);
+    if (!ww_already_found(m, c.step, c.cause, c.grade))
+        ww_claim(m, &c);
 }
 
 static void check(struct model *m)

@@ -1,46 +1,19 @@
 /* judge: read-your-writes: a value the session wrote on one worker is missing on another. */
-#include "rule.h"
+#include "read_your_writes.h"
 
 #include <stdlib.h>
 
-#define FACTS_MAX    64 /* values of one session that are followed at a time: the newest */
-#define WATCHES_MAX  8  /* resources in which one value is looked for */
-#define BETWEEN_MAX  6  /* kinds of later writes that one value may have outlived */
-#define ODDS_CERTAIN 0.05
-#define KEPT_CERTAIN 3
-
-/* A loss, and what speaks for the worker being the reason. */
-struct loss {
-    size_t write, kept, lost; /* kept: the write itself, or a read that showed it */
-    bool again;               /* the writer's worker shows it afterwards */
-    bool before;              /* a read by the writer's worker had shown it */
-    bool payload;             /* the session's readable cookie carried it */
-    bool caught_up;           /* the losing worker shows it later, with no change between */
-    bool doubtful;            /* other clients wrote what is not known to be harmless */
-};
-
-/* A message that is shown once ("added figo") is kept from the write to the first read and lost
- * by the second on any worker: so the two kinds of step are each other's no control. */
-enum leg { FROM_WRITE, FROM_READ };
-
-struct tally {
-    struct ww_table table;
-    struct loss best;
-    bool has_best;
-};
-
-/* What a write of this kind does to that field of a read of that kind, learned from all
- * sessions. */
-struct relation {
-    struct carried example;
-    uint64_t learned;      /* how often the writer's own worker showed the value */
-    struct tally tally[2]; /* from the write to a read; from a read to the next */
-};
+#define FACTS_MAX   64 /* values of one session that are followed at a time: the newest */
+#define WATCHES_MAX 8  /* resources in which one value is looked for */
+#define BETWEEN_MAX 6  /* kinds of later writes that one value may have outlived */
 
 /* Where a fact is looked for. */
 struct watch {
     uint32_t resource;
     uint32_t relation;
+    bool absent; /* it was not there at `since_us`, before the write */
+    int64_t since_us;
+    uint32_t was;  /* the session's last read of it before the write, or WW_NONE */
     bool useless;  /* it was there before the write */
     size_t kept;   /* the last step that is known to have had it */
     enum leg from; /* what kind of step that is */
@@ -92,10 +65,11 @@ static struct relation *relation_of(struct walk *w, const struct fact *f, size_t
     size_t *known = ww_map_find(&w->relation_at, key);
 
     if (known == NULL) {
-        if (w->relations == w->relation_cap)
+        if (w->relations == w->relation_cap) {
             w->relation =
                 ww_grow(w->relation, w->relations + 1, &w->relation_cap, sizeof *w->relation);
-        w->relation[w->relations] = (struct relation){ .example = f->what };
+        }
+        w->relation[w->relations] = (struct relation){ .example = f->what, .first = WW_NONE };
         known =
             ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
     }
@@ -114,9 +88,10 @@ static void learn_harmless(struct walk *w, uint32_t relation, uint32_t route)
 {
     uint32_t pair[2];
 
-    if (!is_harmless(w, relation, route))
+    if (!is_harmless(w, relation, route)) {
         ww_map_put(&w->harmless, ww_arena_dup(&w->m->arena, key_of(w, relation, route, pair)),
                    1, NULL);
+    }
 }
 
 /* ---- facts begin and end */
@@ -189,10 +164,11 @@ static void own_change(struct walk *w, size_t step)
         while (k < f->betweens && f->between[k] != l->route) {
             k++;
         }
-        if (l->removal || l->logout || k == BETWEEN_MAX)
+        if (l->removal || l->logout || k == BETWEEN_MAX) {
             fact_die(w, f);
-        else if (k == f->betweens)
+        } else if (k == f->betweens) {
             f->between[f->betweens++] = l->route;
+        }
     }
 }
 
@@ -226,6 +202,14 @@ static enum sight see_place(const struct model *m, const struct fact *f, size_t 
     return s->status == 404 || s->status == 410 ? SIGHT_MISSING : SIGHT_NOTHING;
 }
 
+/* The value stands at a place that differs from read to read within one worker. */
+static bool in_noise(const struct model *m, size_t step, uint32_t value)
+{
+    uint32_t place = ww_view_place(&m->normal, m->look[step].view, value);
+
+    return place != WW_NONE && ww_mask_replaced(&m->normal, m->look[step].scope, place);
+}
+
 static enum sight see(struct model *m, const struct fact *f, size_t step)
 {
     if (f->what.place)
@@ -233,7 +217,7 @@ static enum sight see(struct model *m, const struct fact *f, size_t step)
     if (!ww_readable(m, step))
         return SIGHT_NOTHING;
     if (ww_view_shows(&m->normal, m->look[step].view, f->what.value))
-        return SIGHT_SHOWN;
+        return in_noise(m, step, f->what.value) ? SIGHT_NOTHING : SIGHT_SHOWN;
     if (m->normal.view[m->look[step].view].cut || is_paged(m->v.step[step].target))
         return SIGHT_NOTHING;
     return SIGHT_MISSING;
@@ -255,10 +239,18 @@ static struct watch *watch_of(struct walk *w, struct fact *f, size_t read)
     *watch = (struct watch){ .resource = resource, .kept = f->write };
     relation_of(w, f, read, &watch->relation);
     uint32_t before = w->last_read[resource];
+    watch->absent = f->what.place || f->what.value >= m->look[f->write].first_word;
+    watch->since_us = m->v.step[f->write].started_us;
+    watch->was = WW_NONE;
     if (!f->what.place && before != WW_NONE &&
         m->v.step[before].session == m->v.step[read].session &&
-        m->look[before].at < m->look[f->write].at)
+        m->look[before].at < m->look[f->write].at) {
         watch->useless = ww_view_shows(&m->normal, m->look[before].view, f->what.value);
+        if (!watch->absent)
+            watch->since_us = m->v.step[before].started_us;
+        watch->absent = true;
+        watch->was = before;
+    }
     return watch;
 }
 
@@ -273,29 +265,69 @@ static void no_loss(void *ctx, struct leaf l, bool in_a)
     *lost = *lost || in_a;
 }
 
-static void learn(struct walk *w, struct fact *f, struct watch *watch, size_t read)
+static bool carries(const struct model *m, size_t step, void *ctx)
+{
+    const struct fact *f = ctx;
+    const struct look *l = &m->look[step];
+
+    if (step == f->write)
+        return false;
+    for (size_t i = 0; i < l->carrieds; i++) {
+        if (m->carried[l->carried + i].value == f->what.value)
+            return true;
+    }
+    return false;
+}
+
+/* That the read shows the value is this write's doing: it was not there before, and nobody else
+ * wrote it meanwhile. */
+static bool is_its_doing(const struct model *m, struct fact *f, const struct watch *watch,
+                         size_t read)
+{
+    return watch->absent &&
+           !ww_changed_between(m, watch->since_us, m->v.step[read].ended_us, carries, f);
+}
+
+/* What was there before is still there: the write adds. */
+static bool has_grown(struct walk *w, const struct fact *f, size_t read)
 {
     struct model *m = w->m;
     uint32_t before = w->last_read[m->look[read].resource];
+    bool lost = false;
+
+    if (f->what.place || before == WW_NONE ||
+        m->v.step[before].session != m->v.step[read].session ||
+        m->look[before].at > m->look[f->write].at)
+        return false;
+    ww_view_diff(&m->normal, m->look[before].view, m->look[read].view, no_loss, &lost);
+    return !lost;
+}
+
+static void learn(struct walk *w, struct fact *f, struct watch *watch, size_t read)
+{
+    struct model *m = w->m;
+    struct relation *r = &w->relation[watch->relation];
+    uint32_t place =
+        f->what.place ? WW_NONE : ww_view_place(&m->normal, m->look[read].view, f->what.value);
 
     if (m->v.step[read].worker != m->v.step[f->write].worker)
         return;
-    w->relation[watch->relation].learned++;
+    bool in_list =
+        place != WW_NONE && ww_str_find(ww_word_text(&m->normal, place), WW_STR("/*")) >= 0;
+    bool grown = has_grown(w, f, read);
+    if (is_its_doing(m, f, watch, read)) {
+        r->learned++;
+        r->grew += grown;
+        r->several = r->several || (r->first != WW_NONE && r->first != f->what.value);
+        r->first = f->what.value;
+        r->listed = r->listed || in_list;
+    }
     if (ww_crossing(&w->cross, m, f->write, read) != CROSS_SAME)
         return;
     for (size_t i = 0; i < f->betweens; i++) {
         learn_harmless(w, watch->relation, f->between[i]);
     }
-    if (f->what.place || before == WW_NONE ||
-        m->v.step[before].session != m->v.step[read].session ||
-        m->look[before].at > m->look[f->write].at)
-        return;
-    uint32_t place = ww_view_place(&m->normal, m->look[read].view, f->what.value);
-    bool lost = place == WW_NONE ||
-                ww_str_find(ww_word_text(&m->normal, place), WW_STR("/*")) < 0 ||
-                m->normal.view[m->look[before].view].leaves == 0;
-    ww_view_diff(&m->normal, m->look[before].view, m->look[read].view, no_loss, &lost);
-    if (!lost)
+    if (grown && in_list)
         learn_harmless(w, watch->relation, m->look[f->write].route);
 }
 
@@ -362,6 +394,34 @@ static bool in_payload(struct model *m, size_t write, size_t lost)
     return false;
 }
 
+/* The read shows all that the cookie holds which it set instead: so it would have shown the
+ * value. */
+static bool mirrors(struct model *m, size_t read)
+{
+    const struct look *l = &m->look[read];
+    uint32_t payload = l->sets == 0 ? WW_NONE : m->cookie[l->set].payload;
+
+    if (m->reset[read] < WW_LIKELY || payload == WW_NONE || l->view == WW_NONE ||
+        m->normal.view[payload].leaves == 0)
+        return false;
+    for (uint32_t i = 0; i < m->normal.view[payload].leaves; i++) {
+        if (!ww_view_shows(&m->normal, l->view, m->normal.view[payload].leaf[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* The read sent the session cookie that the write had left, or there was none. */
+static bool same_cookie(const struct model *m, size_t write, size_t read)
+{
+    const struct look *w = &m->look[write], *r = &m->look[read];
+    size_t left = w->sets > 0 ? w->set : w->sent;
+
+    if (r->sents == 0 || w->sets + w->sents == 0)
+        return r->sents == w->sets + w->sents;
+    return m->cookie[r->sent].pair == m->cookie[left].pair;
+}
+
 static struct tally *tally_of(struct walk *w, const struct watch *watch)
 {
     return &w->relation[watch->relation].tally[watch->from];
@@ -391,6 +451,25 @@ static void flush(struct walk *w, struct watch *watch)
     t->has_best = true;
 }
 
+/* A change after the loss, by anybody, may have brought the value back. */
+static bool could_restore(const struct model *m, size_t step, void *ctx)
+{
+    struct foreign *x = ctx;
+    const struct look *l = &m->look[step];
+
+    return l->removal || !is_harmless(x->w, x->relation, l->route) ||
+           carries(m, step, (void *)(uintptr_t)x->fact);
+}
+
+static bool came_back(struct walk *w, const struct fact *f, const struct watch *watch,
+                      size_t read)
+{
+    struct foreign x = { .w = w, .fact = f, .relation = watch->relation };
+
+    return ww_changed_between(w->m, w->m->v.step[watch->loss.lost].started_us,
+                              w->m->v.step[read].ended_us, could_restore, &x);
+}
+
 static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, size_t read)
 {
     struct model *m = w->m;
@@ -400,13 +479,16 @@ static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, siz
     if (watch->pending) {
         size_t lost = watch->loss.lost;
         bool quiet = !ww_any_change(m, m->v.step[lost].started_us, m->v.step[read].ended_us);
-        if (m->v.step[read].worker == m->v.step[f->write].worker)
+        if (m->v.step[read].worker == m->v.step[f->write].worker &&
+            !came_back(w, f, watch, read))
             watch->loss.again = true;
         if (m->v.step[read].worker == m->v.step[lost].worker && quiet)
             watch->loss.caught_up = true;
         if (watch->loss.again && !watch->loss.before)
             watch->loss.kept = read;
         flush(w, watch);
+    } else if (watch->from == FROM_WRITE && !is_its_doing(m, f, watch, read)) {
+        /* It may have been there all the time. */
     } else if (how == CROSS_SAME) {
         t->same_kept++;
     } else if (how == CROSS_CHANGED) {
@@ -427,6 +509,11 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
         .w = w, .fact = f, .relation = watch->relation, .session = m->v.step[read].session
     };
 
+    bool home = m->v.step[read].worker == m->v.step[f->write].worker;
+    if (how == CROSS_NEITHER && home && same_cookie(m, f->write, read)) {
+        how =
+            CROSS_SAME; /* crossed and came back: the worker's own memory would still have it */
+    }
     if (watch->pending || how == CROSS_NEITHER)
         return;
     /* What a client carries in its own cookie is out of the others' reach. */
@@ -446,7 +533,27 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .lost = read,
                                  .before = watch->before,
                                  .payload = payload,
+                                 .mirrored = payload && mirrors(m, read),
+                                 .as_before = watch->was != WW_NONE &&
+                                              ww_view_same(&m->normal, m->look[watch->was].view,
+                                                           m->look[read].view),
                                  .doubtful = foreign.unknown_kind };
+}
+
+/* A read of one thing of many says nothing about writes to another: /items/17 need not show
+ * what went to /items. */
+static bool is_of_another_thing(const struct model *m, const struct fact *f, size_t read)
+{
+    ww_str path = ww_word_text(&m->normal, m->look[read].path);
+    ww_str to = ww_word_text(&m->normal, m->look[f->write].path);
+
+    if (f->what.place ||
+        ww_str_find(ww_word_text(&m->normal, m->look[read].scope), WW_STR("{id}")) < 0)
+        return false;
+    return !ww_str_starts(to, path) &&
+           (ww_str_find(ww_word_text(&m->normal, m->look[f->write].route), WW_STR("{id}")) <
+                0 ||
+            !ww_str_starts(path, to));
 }
 
 static void look_at(struct walk *w, struct fact *f, size_t read)
@@ -464,14 +571,17 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
         }
         return;
     }
-    if (w->relation[watch->relation].learned == 0 && !f->what.place)
+    bool payload = in_payload(w->m, f->write, read);
+    if (w->relation[watch->relation].learned == 0 && !f->what.place &&
+        !(payload && mirrors(w->m, read)))
         return;
-    if (!outlived_harm(w, f, watch) && !in_payload(w->m, f->write, read))
+    if (!payload && !outlived_harm(w, f, watch))
         return;
-    if (sight == SIGHT_SHOWN)
+    if (sight == SIGHT_SHOWN) {
         judge_shown(w, f, watch, read);
-    else
+    } else if (watch->from == FROM_READ || !is_of_another_thing(w->m, f, read)) {
         judge_missing(w, f, watch, read);
+    }
 }
 
 static void walk_session(struct walk *w, const struct ww_verdict_session *s)
@@ -501,85 +611,6 @@ static void walk_session(struct walk *w, const struct ww_verdict_session *s)
     }
 }
 
-/* ---- what the tables say */
-
-static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
-{
-    const struct tally *t = &r->tally[from];
-    const struct loss *l = &t->best;
-    bool control = t->table.same_kept > 0 || (from == FROM_WRITE && r->learned > 0);
-    bool text = !r->example.place && m->normal.view[m->look[l->lost].view].kind == VIEW_TEXT;
-
-    if (l->again && !l->caught_up)
-        return WW_CONFIRMED;
-    if (l->doubtful || (!control && (text || (from == FROM_WRITE && !r->example.place))))
-        return WW_POSSIBLE;
-    if (l->caught_up)
-        return l->before ? WW_LIKELY : WW_POSSIBLE;
-    if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
-        return WW_LIKELY;
-    if (control && (l->before || l->payload))
-        return WW_CONFIRMED;
-    return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN
-               ? WW_CONFIRMED
-               : WW_LIKELY;
-}
-
-static enum ww_cause cause_of(const struct model *m, const struct loss *l)
-{
-    if (l->caught_up)
-        return WW_CAUSE_STALE_CACHE;
-    if (l->payload)
-        return WW_CAUSE_PER_WORKER_SECRET;
-    if (ww_restarted_since(m, l->write, l->lost))
-        return WW_CAUSE_WORKER_RESTARTED;
-    return WW_CAUSE_WORKER_MEMORY;
-}
-
-static struct ww_table both(const struct relation *r)
-{
-    const struct ww_table *a = &r->tally[FROM_WRITE].table, *b = &r->tally[FROM_READ].table;
-
-    return (struct ww_table){ .changed_kept = a->changed_kept + b->changed_kept,
-                              .changed_lost = a->changed_lost + b->changed_lost,
-                              .same_kept = a->same_kept + b->same_kept,
-                              .same_lost = a->same_lost + b->same_lost };
-}
-
-static void claim_relation(struct model *m, const struct relation *r, enum leg from)
-{
-    const struct loss *l = &r->tally[from].best;
-    struct claim c = { .guarantee = WW_READ_YOUR_WRITES,
-                       .grade = grade_of(m, r, from),
-                       .cause = cause_of(m, l),
-                       .step = l->lost,
-                       .table = both(r) };
-    uint32_t value = r->example.value;
-    bool answer = ww_str_starts(ww_word_text(&m->normal, r->example.field), WW_STR("answer "));
-
-    for (size_t i = 0; i < m->look[l->write].carrieds; i++) {
-        struct carried what = m->carried[m->look[l->write].carried + i];
-        if (what.field == r->example.field && what.place == r->example.place)
-            value = what.value;
-    }
-    c.occurrences = c.table.changed_lost;
-    c.telling = r->example.place ? 3 : answer ? 0 : m->normal.word[value].is_number ? 1 : 2;
-    ww_str text = ww_quotable(m, value);
-    c.message = ww_arena_printf(
-        &m->arena, WW_STRF " %s \"" WW_STRF "\", but " WW_STRF " %s%s%d%s",
-        WW_STRV(ww_step_words(m, l->write)), r->example.place || answer ? "gave out" : "wrote",
-        WW_STRV(text), WW_STRV(ww_step_words(m, l->lost)),
-        r->example.place ? "does not know it" : "does not show it",
-        l->again || l->before ? "; worker " : "; it was written by worker ",
-        (int)ww_step_pid(m, l->write), l->again || l->before ? " does" : "");
-    ww_claim_witness(&c, m, l->write, "write", text);
-    if (l->kept != l->write)
-        ww_claim_witness(&c, m, l->kept, "read-kept", text);
-    ww_claim_witness(&c, m, l->lost, "read-lost", text);
-    ww_claim(m, &c);
-    m->blamed[l->lost] = true;
-}
-
 static void check(struct model *m)
 {
     struct walk *w = ww_xcalloc(1, sizeof *w);
@@ -597,11 +628,7 @@ static void check(struct model *m)
         }
     }
     for (size_t i = 0; i < w->relations; i++) {
-        const struct relation *r = &w->relation[i];
-        for (enum leg from = FROM_WRITE; from <= FROM_READ && both(r).same_lost == 0; from++) {
-            if (r->tally[from].has_best)
-                claim_relation(m, r, from);
-        }
+        ww_relation_claim(m, &w->relation[i]);
     }
     ww_map_release(&w->relation_at);
     ww_map_release(&w->harmless);

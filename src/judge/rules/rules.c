@@ -11,7 +11,7 @@ const struct rule *const ww_rules[] = {
     &ww_rule_monotonic_reads,
 };
 
-const size_t ww_rules_count = sizeof ww_rules / sizeof *ww_rules;
+const size_t ww_rules_count = sizeof ww_rules / sizeof ww_rules[0];
 
 void ww_crossings_of(struct crossings *c, const struct model *m,
                      const struct ww_verdict_session *s)
@@ -61,9 +61,10 @@ double ww_table_odds(const struct ww_table *t)
 
     /* Margins fixed: the changed ones hold this many of the losses, or more. */
     for (double k = (double)t->changed_lost; k <= lost && k <= changed; k++) {
-        if (lost - k <= same)
+        if (lost - k <= same) {
             p += exp(log_choose(changed, k) + log_choose(same, lost - k) -
                      log_choose(changed + same, lost));
+        }
     }
     return p > 1 ? 1 : p;
 }

@@ -1,5 +1,6 @@
 /* judge: session-reset: a worker replaces or clears the session cookie that another one issued.
  */
+#include "../keys.h"
 #include "rule.h"
 
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define KEPT_CERTAIN 2
 #define SEEN_CERTAIN 3
+#define PROVEN_LOST  2 /* once may be a page that resets the session by design */
 
 /* Of one cookie, one route, and one member of the payload: what became of it. */
 struct relation {
@@ -17,9 +19,11 @@ struct relation {
         size_t issued, reset;
         uint32_t lost; /* a leaf's value, or WW_NONE */
         uint32_t place;
+        uint32_t name; /* the cookie's */
         bool read;
         bool is_id;
         bool payload;
+        bool keys_differ; /* the two workers are known to sign with different keys */
     } best;
     bool has_best;
 };
@@ -30,6 +34,8 @@ struct resets {
     struct ww_map at;
     struct relation *relation;
     size_t relations, cap;
+    uint32_t *reset_by; /* by step: the relation that counted it as lost, or WW_NONE */
+    struct keys keys;
     struct ww_map control; /* cookie names that some worker kept of its own, on a read */
 };
 
@@ -42,13 +48,14 @@ static void note_issued(struct resets *r, size_t step)
 
     for (size_t i = 0; i < l->sets; i++) {
         uint32_t *issuer = &r->issuer[r->m->cookie[l->set + i].pair];
-        if (!ww_speaks(r->m, step))
-            *issuer = AMBIGUOUS;
-        else if (*issuer == WW_NONE)
+        bool first = *issuer == WW_NONE && ww_speaks(r->m, step);
+        bool again = *issuer < AMBIGUOUS && ww_speaks(r->m, step) &&
+                     r->m->v.step[*issuer].worker == r->m->v.step[step].worker;
+        if (first) {
             *issuer = (uint32_t)step;
-        else if (*issuer != AMBIGUOUS &&
-                 r->m->v.step[*issuer].worker != r->m->v.step[step].worker)
+        } else if (!again) {
             *issuer = AMBIGUOUS;
+        }
     }
 }
 
@@ -68,6 +75,11 @@ static struct relation *relation_of(struct resets *r, uint32_t name, uint32_t ro
     return &r->relation[r->relations++];
 }
 
+static int how_telling(const struct reset *how)
+{
+    return (how->keys_differ ? 2 : 0) + (how->read ? 1 : 0);
+}
+
 static void count(struct resets *r, struct relation *rel, bool same, bool lost,
                   const struct reset *how)
 {
@@ -75,7 +87,9 @@ static void count(struct resets *r, struct relation *rel, bool same, bool lost,
     rel->table.same_kept += same && !lost;
     rel->table.changed_lost += !same && lost;
     rel->table.changed_kept += !same && !lost;
-    if (!same && lost && (!rel->has_best || (how->read && !rel->best.read))) {
+    if (!same && lost)
+        r->reset_by[how->reset] = (uint32_t)(rel - r->relation);
+    if (!same && lost && (!rel->has_best || how_telling(how) > how_telling(&rel->best))) {
         rel->best = *how;
         rel->has_best = true;
     }
@@ -153,14 +167,18 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
     if (issued >= AMBIGUOUS ||
         m->v.step[step].started_us - m->v.step[issued].ended_us > REST_MAX_US)
         return;
-    bool same = m->v.step[issued].worker == m->v.step[step].worker;
+    size_t issuer = m->v.step[issued].worker, server = m->v.step[step].worker;
+    bool same = issuer == server;
     struct reset how = { .issued = issued,
                          .reset = step,
                          .lost = WW_NONE,
                          .place = WW_NONE,
+                         .name = sent->name,
                          .read = l->kind == LOOK_READ,
                          .is_id = sent->is_id,
-                         .payload = sent->payload != WW_NONE };
+                         .payload = sent->payload != WW_NONE,
+                         .keys_differ =
+                             !same && ww_keys_differ(&r->keys, sent->name, issuer, server) };
 
     if (same && how.read && (set == NULL || set->pair == sent->pair) &&
         ww_map_find(&r->control, ww_word_text(&m->normal, sent->name)) == NULL)
@@ -194,22 +212,26 @@ static void judge_step(struct resets *r, size_t step)
 static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
 {
     const struct ww_table *t = &rel->table;
-    ww_str name =
-        ww_word_text(&r->m->normal, r->m->cookie[r->m->look[rel->best.reset].sent].name);
+    ww_str name = ww_word_text(&r->m->normal, rel->best.name);
     bool at_large = rel->best.read && ww_map_find(&r->control, name) != NULL;
 
+    /* No control is needed: a signature that cannot be checked is refused. */
+    if (rel->best.keys_differ && t->changed_kept == 0 && t->changed_lost >= PROVEN_LOST)
+        return WW_CONFIRMED;
     if (ww_restarted_since(r->m, rel->best.issued, rel->best.reset))
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
     if (!rel->best.payload && !rel->best.is_id)
         return WW_POSSIBLE; /* an encrypted cookie changes whenever its content does */
-    if (t->same_kept == 0)
+    if (t->same_kept == 0) {
         return at_large && rel->best.payload && t->changed_kept == 0 && t->changed_lost > 1
                    ? WW_LIKELY
                    : WW_POSSIBLE;
-    if (rel->best.payload)
+    }
+    if (rel->best.payload) {
         return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0
                    ? WW_CONFIRMED
                    : WW_LIKELY;
+    }
     return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
                    t->changed_kept == 0
                ? WW_CONFIRMED
@@ -238,11 +260,26 @@ static void claim_relation(struct resets *r, const struct relation *rel)
                               WW_STRV(lost), WW_STRV(ww_quotable(m, b->place)));
 
     c.message = ww_arena_printf(
-        &m->arena, WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF,
-        WW_STRV(ww_step_words(m, b->reset)), (int)ww_step_pid(m, b->issued), WW_STRV(what));
+        &m->arena,
+        WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF "%s",
+        WW_STRV(ww_step_words(m, b->reset)), (int)ww_step_pid(m, b->issued), WW_STRV(what),
+        b->keys_differ ? "; the two sign the same content differently, so their keys differ"
+                       : "");
     ww_claim_witness(&c, m, b->issued, "issued", lost);
     ww_claim_witness(&c, m, b->reset, "reset", lost);
     ww_claim(m, &c);
+}
+
+/* For the rules that come later. */
+static void note_resets(struct resets *r)
+{
+    for (size_t i = 0; i < r->m->v.steps; i++) {
+        if (r->reset_by[i] == WW_NONE)
+            continue;
+        const struct relation *rel = &r->relation[r->reset_by[i]];
+        if (rel->table.same_lost == 0)
+            r->m->reset[i] = grade_of(r, rel);
+    }
 }
 
 static void check(struct model *m)
@@ -252,10 +289,14 @@ static void check(struct model *m)
 
     ww_map_init(&r.at);
     ww_map_init(&r.control);
+    ww_keys_init(&r.keys);
     r.issuer = ww_xmalloc(words * sizeof *r.issuer);
     memset(r.issuer, 0xff, words * sizeof *r.issuer);
+    r.reset_by = ww_xmalloc((m->v.steps + 1) * sizeof *r.reset_by);
+    memset(r.reset_by, 0xff, (m->v.steps + 1) * sizeof *r.reset_by);
     for (size_t i = 0; i < m->v.steps; i++) {
         note_issued(&r, i);
+        ww_keys_note(&r.keys, m, i);
     }
     for (size_t i = 0; i < m->v.steps; i++) {
         judge_step(&r, i);
@@ -264,9 +305,12 @@ static void check(struct model *m)
         if (r.relation[i].has_best && r.relation[i].table.same_lost == 0)
             claim_relation(&r, &r.relation[i]);
     }
+    note_resets(&r);
     ww_map_release(&r.at);
     ww_map_release(&r.control);
+    ww_keys_release(&r.keys);
     free(r.relation);
+    free(r.reset_by);
     free(r.issuer);
 }
 

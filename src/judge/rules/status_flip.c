@@ -59,19 +59,20 @@ static enum outcome outcome_of(const struct model *m, size_t step)
     return status / 100 == 2 ? OUTCOME_GRANTED : OUTCOME_NONE;
 }
 
-static size_t relation_of(struct flips *f, uint32_t route)
+/* Borrowed until the next one is made. */
+static struct relation *relation_of(struct flips *f, uint32_t route)
 {
     uint32_t key = route;
     ww_str text = ww_str_n((const char *)&key, sizeof key);
     size_t *known = ww_map_find(&f->at, text);
 
     if (known != NULL)
-        return *known;
+        return &f->relation[*known];
     if (f->relations == f->cap)
         f->relation = ww_grow(f->relation, f->relations + 1, &f->cap, sizeof *f->relation);
     f->relation[f->relations] = (struct relation){ 0 };
     ww_map_put(&f->at, ww_arena_dup(&f->m->arena, text), f->relations, NULL);
-    return f->relations++;
+    return &f->relation[f->relations++];
 }
 
 static struct state *state_of(struct flips *f, size_t session, uint32_t resource)
@@ -120,7 +121,7 @@ static void keep_best(struct relation *r, struct flip flip)
 static void on_granted(struct flips *f, struct state *s, size_t step)
 {
     struct model *m = f->m;
-    struct relation *r = &f->relation[relation_of(f, m->look[step].route)];
+    struct relation *r = relation_of(f, m->look[step].route);
     bool quiet = f->logouts == s->logouts && f->logins == s->logins && f->changes == s->changes;
 
     if (s->granted != NOWHERE && s->refused == NOWHERE) {
@@ -129,10 +130,11 @@ static void on_granted(struct flips *f, struct state *s, size_t step)
         r->table.changed_kept += how == CROSS_CHANGED;
     } else if (s->relation != NOWHERE && quiet) {
         struct relation *pending = &f->relation[s->relation];
-        if (m->v.step[step].worker == m->v.step[s->refused].worker)
+        if (m->v.step[step].worker == m->v.step[s->refused].worker) {
             pending->doubtful = true;
-        else if (m->v.step[step].worker == m->v.step[s->granted].worker)
+        } else if (m->v.step[step].worker == m->v.step[s->granted].worker) {
             keep_best(pending, (struct flip){ s->granted, s->refused, step });
+        }
     } else if (s->granted == NOWHERE && s->refused != NOWHERE && quiet &&
                ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
                same_cookie(m, s->refused, step)) {
@@ -150,7 +152,7 @@ static void on_granted(struct flips *f, struct state *s, size_t step)
 static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
 {
     struct model *m = f->m;
-    struct relation *r = &f->relation[relation_of(f, m->look[step].route)];
+    struct relation *r = relation_of(f, m->look[step].route);
 
     if (s->granted == NOWHERE) {
         if (how == OUTCOME_DENIED && s->refused == NOWHERE) {
@@ -193,10 +195,11 @@ static void walk_session(struct flips *f, size_t session)
     for (size_t i = 0; i < s->steps; i++) {
         const struct look *l = &m->look[s->step[i]];
         enum outcome how = outcome_of(m, s->step[i]);
-        if (how == OUTCOME_GRANTED)
+        if (how == OUTCOME_GRANTED) {
             on_granted(f, state_of(f, session, l->resource), s->step[i]);
-        else if (how != OUTCOME_NONE)
+        } else if (how != OUTCOME_NONE) {
             on_refused(f, state_of(f, session, l->resource), s->step[i], how);
+        }
         f->logouts += l->logout;
         f->logins += l->login;
         f->changes += l->changes && (how == OUTCOME_GRANTED || how == OUTCOME_NONE);
