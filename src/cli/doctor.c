@@ -329,10 +329,10 @@ static void prescribe(struct doctor_source *s, const struct doctor_input *in, en
                       "processes (--pid container:NAME, or --pid host)");
         return;
     case NOT_ALLOWED:
-    case VEILED:
         if (in->exam->uid != 0)
             add_proxy_as(s, in, 0);
         return;
+    case VEILED:
     case HIDDEN:
     case SOME_HIDDEN:
         prescribe_sight(s, in);

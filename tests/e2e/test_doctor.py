@@ -305,17 +305,46 @@ def test_a_socket_that_may_not_be_used(start, public):
 @needs_root
 def test_listener_in_another_network_namespace(start, public):
     """A Unix socket reaches over; the kernel tells of sockets only in our own."""
-    unshare = shutil.which("unshare") or pytest.skip("unshare is not installed")
-    if subprocess.run([unshare, "--net", "true"], capture_output=True).returncode != 0:
-        pytest.skip("network namespaces cannot be made here")
     path = public / "x.sock"
     code = ("import socket as s, time\n"
             "x = s.socket(s.AF_UNIX); x.bind(%r); x.listen(5); print('listening', flush=True)\n"
             "time.sleep(600)\n" % str(path))
-    start(Script, [unshare, "--net", PYTHON, "-c", code])
+    start(Script, [*unshared("--net"), PYTHON, "-c", code])
     status, said = doctor("unix:%s" % path)
     assert (status, said["verdict"]) == (1, "fails")
     assert "network namespace" in said["sources"]["kernel"]["why"]
+
+
+def unshared(*what):
+    unshare = shutil.which("unshare") or pytest.skip("unshare is not installed")
+    if subprocess.run([unshare, *what, "true"], capture_output=True).returncode != 0:
+        pytest.skip("namespaces cannot be made here")
+    return [unshare, *what]
+
+
+@needs_root
+def test_workers_in_another_pid_namespace(start):
+    server = start(Gunicorn, workers=2)
+    status, said = doctor(server.address, prefix=unshared("--pid", "--fork", "--mount-proc"))
+    assert (status, said["verdict"]) == (1, "fails")
+    assert "PID namespace" in said["sources"]["kernel"]["why"]
+
+
+@needs_root
+def test_a_proc_that_hides_other_users_processes(start, public):
+    """hidepid; and that the capabilities which doctor prescribes see through it."""
+    server = start(Gunicorn, workers=2)
+    copy = public / "whichworker"
+    veil = unshared("--mount") + ["sh", "-c", 'mount -t proc -o hidepid=2 proc /proc && exec "$@"',
+                                  "sh", *NOBODY]
+    status, said = doctor(server.address, binary=copy, prefix=veil)
+    assert (status, said["verdict"]) == (1, "fails")
+    assert "hidepid" in said["sources"]["kernel"]["why"]
+    remedy = [c for c in commands(said) if "setcap" in c][0].split()
+    if subprocess.run(remedy[1:], capture_output=True).returncode != 0:
+        pytest.skip("setcap does not work here")
+    status, said = doctor(server.address, binary=copy, prefix=veil)
+    assert (status, said["verdict"]) == (0, "works")
 
 
 # ---- how it says so

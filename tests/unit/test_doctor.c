@@ -289,6 +289,8 @@ static void a_veiled_proc_is_recognised(void **state)
     p->exam.veiled = true;
     judged(p, 1, "fails");
     assert_true(says(&p->d.source[DOCTOR_KERNEL].why, "hidepid"));
+    assert_true(prescribes(p, AS_ROOT));
+    assert_true(prescribes(p, SETCAP));
 }
 
 static void a_router_is_no_worker(void **state)
