@@ -415,3 +415,21 @@ def test_no_place_to_write_is_not_a_verdict():
 def test_it_is_documented():
     text = (ROOT / "docs/options.md").read_text()
     assert "whichworker doctor" in text and "`--no-connect`" in text
+
+
+def test_every_key_of_the_json_is_documented(start):
+    """And the page says nothing of keys that do not exist."""
+    _, said = doctor(start(Gunicorn, workers=1).address)
+    page = (ROOT / "docs/doctor.md").read_text().split("## `--format json`")[1]
+
+    def keys(value):
+        if isinstance(value, dict):
+            return set(value).union(*map(keys, value.values()))
+        return set().union(*map(keys, value)) if isinstance(value, list) else set()
+
+    written = set(re.findall(r"`(\w+)(?:\[\])?`", page))
+    words = {"known", "queued", "unsettled", "ambiguous", "unknown"}
+    missing = keys(said) - written - {"schema"}
+    assert not missing
+    extra = written - keys(said) - words - {"text", "command"}
+    assert not extra
