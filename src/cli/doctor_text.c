@@ -192,7 +192,7 @@ static const char *owner_words(const struct touch_one *o)
 {
     switch (o->owner) {
     case WW_OWNER_QUEUED:
-        return "nobody accepted it: all workers are busy, or stopped";
+        return "nobody accepted it: the workers are busy, still starting, or stopped";
     case WW_OWNER_UNSETTLED:
     case WW_OWNER_AMBIGUOUS:
     case WW_OWNER_UNKNOWN:

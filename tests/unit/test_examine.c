@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -221,6 +222,37 @@ static void what_is_no_proc_is_an_error(void **state)
     assert_int_equal(err.code, WW_ESYSTEM);
 }
 
+static enum ww_exam_role role_of_one_called(const char *name)
+{
+    char before[16];
+
+    prctl(PR_GET_NAME, before);
+    prctl(PR_SET_NAME, name);
+
+    struct server s = serve(address("127.0.0.1:0"), 0, false);
+
+    prctl(PR_SET_NAME, before);
+
+    struct ww_exam *e = examine(&s.at);
+
+    assert_int_equal(e->processes, 1);
+
+    enum ww_exam_role role = e->process[0].role;
+
+    free(e);
+    end(&s);
+    return role;
+}
+
+static void proxies_and_activators_are_known_by_name(void **state)
+{
+    (void)state;
+    assert_int_equal(role_of_one_called("haproxy"), WW_EXAM_ROUTER);
+    assert_int_equal(role_of_one_called("docker-proxy"), WW_EXAM_ROUTER);
+    assert_int_equal(role_of_one_called("systemd"), WW_EXAM_ACTIVATOR);
+    assert_int_equal(role_of_one_called("haproxyd"), WW_EXAM_SINGLE);
+}
+
 /* In a child that is another user: what root's processes are to it. */
 static int see_as_nobody(const struct ww_addr *at, pid_t server)
 {
@@ -282,6 +314,7 @@ int main(void)
         cmocka_unit_test(an_abstract_socket_is_described_too),
         cmocka_unit_test(nothing_is_found_where_nothing_listens),
         cmocka_unit_test(what_is_no_proc_is_an_error),
+        cmocka_unit_test(proxies_and_activators_are_known_by_name),
         cmocka_unit_test(what_another_user_runs_is_hidden_and_said_to_be),
     };
 
