@@ -10,7 +10,8 @@ PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config
 PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn)
 
 # to run all tests
-PACKAGES_TEST=(python3-uvicorn valgrind sqlite3 wrk curl)
+PACKAGES_TEST=(python3-uvicorn valgrind sqlite3 wrk curl
+  nodejs uwsgi-core uwsgi-plugin-python3 libcap2-bin)
 
 # Prints those of its arguments that are not installed.
 packages_missing() {

@@ -5,10 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy, &command_report, &command_help,
-                                           NULL };
+const struct command *const commands[] = { &command_proxy, &command_report, &command_doctor,
+                                           &command_help, NULL };
 
 const struct command *command_find(ww_str name)
 {
@@ -39,6 +40,13 @@ bool wants_colour(const struct config *c, int fd)
     if (c->no_color || (no_color != NULL && no_color[0] != '\0'))
         return false;
     return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+unsigned terminal_width(int fd)
+{
+    struct winsize w = { 0 };
+
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 static int status_of(int code)
