@@ -384,6 +384,9 @@ static const struct {
     [WW_OBSTACLE_NETLINK] = { "the kernel did not answer the question about the connection",
                               "check that sock_diag is allowed here (a seccomp filter of a "
                               "container may forbid it)" },
+    [WW_OBSTACLE_BUSY] = { "no worker accepted the request before --attrib-timeout, and it was "
+                           "too late to see when the answer came",
+                           "raise --attrib-timeout, or start more workers" },
 };
 
 const char *ww_obstacle_sentence(enum ww_obstacle o)
