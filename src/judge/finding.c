@@ -60,6 +60,21 @@ bool ww_restarted_since(const struct model *m, size_t before, size_t step)
            old->ended_us <= m->v.step[step].started_us;
 }
 
+bool ww_already_found(const struct model *m, size_t step, enum ww_cause cause,
+                      enum ww_grade grade)
+{
+    for (size_t i = 0; i < m->v.findings; i++) {
+        const struct ww_finding *f = &m->v.finding[i];
+        if (f->cause != cause || f->grade < grade)
+            continue;
+        for (size_t k = 0; k < f->evidences; k++) {
+            if (m->look[f->evidence[k].step].route == m->look[step].route)
+                return true;
+        }
+    }
+    return false;
+}
+
 void ww_claim_witness(struct claim *c, const struct model *m, size_t step, const char *role,
                       ww_str value)
 {

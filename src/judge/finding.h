@@ -40,6 +40,11 @@ ww_str ww_quotable(struct model *m, uint32_t word);
  */
 bool ww_restarted_since(const struct model *m, size_t before, size_t step);
 
+/* Whether a finding of this cause and strength, or a stronger one, is about this step's route.
+ */
+bool ww_already_found(const struct model *m, size_t step, enum ww_cause cause,
+                      enum ww_grade grade);
+
 /* Orders the findings, numbers them, and writes their ids. */
 void ww_findings_settle(struct model *m);
 

@@ -52,6 +52,7 @@ void ww_judge_free(struct ww_judge *j)
     free(m->change);
     free(m->change_end);
     free(m->blamed);
+    free(m->reset);
     free(m->telling);
     free(j->worker);
     free(j->served);

@@ -517,4 +517,5 @@ void ww_model_settle(struct model *m)
     }
     free(last);
     m->blamed = ww_xcalloc(m->v.steps + 1, sizeof *m->blamed);
+    m->reset = ww_xcalloc(m->v.steps + 1, sizeof *m->reset);
 }

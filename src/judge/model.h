@@ -66,8 +66,9 @@ struct model {
     size_t cookies, cookie_cap;
     size_t *change; /* steps that change state, in order of start */
     size_t changes;
-    int64_t *change_end; /* the latest end among change[0..i] */
-    bool *blamed;        /* steps that some finding has as its fault */
+    int64_t *change_end;  /* the latest end among change[0..i] */
+    enum ww_grade *reset; /* by step: how sure it is that it threw the session away */
+    bool *blamed;         /* steps that some finding has as its fault */
     struct ww_map claim_at;
     size_t finding_cap;
     unsigned *telling; /* of each finding, how telling its witness is */

@@ -1,4 +1,5 @@
 """Fixtures of the end-to-end tests: each test gets its own processes, and their logs when it fails."""
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import servers  # noqa: E402
 
 
 def pytest_configure(config):
+    # Whoever ends us with SIGTERM (a timeout) wants the servers to end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "demo: builds in build/ by itself")
     config.addinivalue_line("markers", "soak: long; WW_SOAK=1 runs the full form")
 

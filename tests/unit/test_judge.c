@@ -65,6 +65,7 @@ struct world {
     struct state state[WORKERS];
     struct client client[CLIENTS];
     bool shared;
+    bool bystanders;
     bool calm; /* one client after the other, nobody deletes, nothing is random: a test suite */
     int32_t pid_base;
     uint64_t seed;
@@ -323,6 +324,26 @@ static int by_start(const void *a, const void *b)
     return x->started_us < y->started_us ? -1 : x->started_us > y->started_us;
 }
 
+/* Somebody else's reads of something else, by the worker whose turn it is. */
+static void feed_bystander(struct ww_judge *j, const struct world *w,
+                           const struct ww_exchange *at, size_t i)
+{
+    struct ww_exchange *x = ww_exchange_new(1 << 12);
+
+    x->client = WW_STR("127.0.0.1");
+    x->method = WW_STR("GET");
+    x->target = WW_STR("/news");
+    x->started_us = at->started_us;
+    x->ended_us = at->started_us + 1;
+    x->end = WW_END_COMPLETE;
+    x->by = WW_BY_KERNEL;
+    x->worker =
+        (struct ww_worker_id){ .pid = w->pid_base + (int32_t)(i % WORKERS), .start_ticks = 9 };
+    answers(x, 200, "application/json", WW_STR("{\"news\":[\"none\"]}"));
+    ww_judge_exchange(j, x);
+    ww_exchange_free(x);
+}
+
 static struct ww_judge *judge_of(struct world *w, const struct ww_verdict **out)
 {
     struct ww_judge_config cfg = { .fail_on = WW_FAIL_ON_LIKELY };
@@ -336,6 +357,8 @@ static struct ww_judge *judge_of(struct world *w, const struct ww_verdict **out)
     }
     for (size_t i = 0; i < w->events; i++) {
         w->exchange[i]->id = i + 1;
+        if (w->bystanders)
+            feed_bystander(j, w, w->exchange[i], i);
         ww_judge_exchange(j, w->exchange[i]);
     }
     *out = ww_judge_finish(j);
@@ -420,26 +443,45 @@ static void workers_that_keep_their_own_state_are_found_out(void **unused)
     assert_true(failed > 285);
 }
 
+static void assert_equal_findings(const struct ww_verdict *v, const struct ww_verdict *u)
+{
+    assert_int_equal(v->findings, u->findings);
+    for (size_t i = 0; i < v->findings; i++) {
+        const struct ww_finding *f = &v->finding[i], *g = &u->finding[i];
+        assert_int_equal(f->guarantee, g->guarantee);
+        assert_int_equal(f->grade, g->grade);
+        assert_int_equal(f->cause, g->cause);
+        assert_true(ww_str_eq(f->resource, g->resource));
+        assert_memory_equal(&f->table, &g->table, sizeof f->table);
+    }
+}
+
+static void judge_twice(uint64_t seed, int32_t pid_base, bool bystanders)
+{
+    const struct ww_verdict *v, *u;
+    struct world *w = world_new(seed, false, true, 100);
+    struct world *x = world_new(seed, false, true, pid_base);
+
+    x->bystanders = bystanders;
+    struct ww_judge *j = judge_of(w, &v), *k = judge_of(x, &u);
+    assert_equal_findings(v, u);
+    ww_judge_free(j);
+    ww_judge_free(k);
+    world_free(w);
+    world_free(x);
+}
+
 static void renaming_the_pids_changes_nothing(void **unused)
 {
     for (uint64_t seed = 1; seed <= 200; seed++) {
-        const struct ww_verdict *v, *u;
-        struct world *w = world_new(seed, false, true, 100),
-                     *x = world_new(seed, false, true, 7000);
-        struct ww_judge *j = judge_of(w, &v), *k = judge_of(x, &u);
-        assert_int_equal(v->findings, u->findings);
-        for (size_t i = 0; i < v->findings; i++) {
-            const struct ww_finding *f = &v->finding[i], *g = &u->finding[i];
-            assert_int_equal(f->guarantee, g->guarantee);
-            assert_int_equal(f->grade, g->grade);
-            assert_int_equal(f->cause, g->cause);
-            assert_true(ww_str_eq(f->resource, g->resource));
-            assert_memory_equal(&f->table, &g->table, sizeof f->table);
-        }
-        ww_judge_free(j);
-        ww_judge_free(k);
-        world_free(w);
-        world_free(x);
+        judge_twice(seed, 128 + 7000, false);
+    }
+}
+
+static void what_others_do_elsewhere_changes_nothing(void **unused)
+{
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        judge_twice(seed, 100, true);
     }
 }
 
@@ -627,6 +669,7 @@ int main(void)
         cmocka_unit_test(workers_that_share_their_state_are_never_blamed),
         cmocka_unit_test(workers_that_keep_their_own_state_are_found_out),
         cmocka_unit_test(renaming_the_pids_changes_nothing),
+        cmocka_unit_test(what_others_do_elsewhere_changes_nothing),
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

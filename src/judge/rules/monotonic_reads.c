@@ -468,7 +468,8 @@ static void claim_follow(struct model *m, const struct follow *f)
     ww_claim_witness(&c, m, f->first, "read", value);
     ww_claim_witness(&c, m, f->other, "read-other", value);
     ww_claim_witness(&c, m, f->back, "read-again", value);
-    ww_claim(m, &c);
+    if (!ww_already_found(m, c.step, c.cause, c.grade))
+        ww_claim(m, &c);
 }
 
 static void claim_counter(struct model *m, const struct counter *n)
@@ -491,7 +492,8 @@ static void claim_counter(struct model *m, const struct counter *n)
         (int)ww_step_pid(m, n->before), n->from);
     ww_claim_witness(&c, m, n->before, "read", ww_arena_printf(&m->arena, "%.15g", n->from));
     ww_claim_witness(&c, m, n->after, "read-lower", ww_arena_printf(&m->arena, "%.15g", n->to));
-    ww_claim(m, &c);
+    if (!ww_already_found(m, c.step, c.cause, c.grade))
+        ww_claim(m, &c);
 }
 
 static void check(struct model *m)

@@ -394,6 +394,23 @@ static bool in_payload(struct model *m, size_t write, size_t lost)
     return false;
 }
 
+/* The read shows all that the cookie holds which it set instead: so it would have shown the
+ * value. */
+static bool mirrors(struct model *m, size_t read)
+{
+    const struct look *l = &m->look[read];
+    uint32_t payload = l->sets == 0 ? WW_NONE : m->cookie[l->set].payload;
+
+    if (m->reset[read] < WW_LIKELY || payload == WW_NONE || l->view == WW_NONE ||
+        m->normal.view[payload].leaves == 0)
+        return false;
+    for (uint32_t i = 0; i < m->normal.view[payload].leaves; i++) {
+        if (!ww_view_shows(&m->normal, l->view, m->normal.view[payload].leaf[i].value))
+            return false;
+    }
+    return true;
+}
+
 /* The read sent the session cookie that the write had left, or there was none. */
 static bool same_cookie(const struct model *m, size_t write, size_t read)
 {
@@ -516,6 +533,7 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .lost = read,
                                  .before = watch->before,
                                  .payload = payload,
+                                 .mirrored = payload && mirrors(m, read),
                                  .as_before = watch->was != WW_NONE &&
                                               ww_view_same(&m->normal, m->look[watch->was].view,
                                                            m->look[read].view),
@@ -553,9 +571,11 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
         }
         return;
     }
-    if (w->relation[watch->relation].learned == 0 && !f->what.place)
+    bool payload = in_payload(w->m, f->write, read);
+    if (w->relation[watch->relation].learned == 0 && !f->what.place &&
+        !(payload && mirrors(w->m, read)))
         return;
-    if (!outlived_harm(w, f, watch) && !in_payload(w->m, f->write, read))
+    if (!payload && !outlived_harm(w, f, watch))
         return;
     if (sight == SIGHT_SHOWN) {
         judge_shown(w, f, watch, read);

@@ -10,6 +10,7 @@ struct loss {
     bool again;               /* the writer's worker shows it afterwards */
     bool before;              /* a read by the writer's worker had shown it */
     bool payload;             /* the session's readable cookie carried it */
+    bool mirrored;            /* the read shows what that cookie holds, and threw it away */
     bool caught_up;           /* the losing worker shows it later, with no change between */
     bool as_before;           /* the losing read shows what stood there before the write */
     bool doubtful;            /* other clients wrote what is not known to be harmless */

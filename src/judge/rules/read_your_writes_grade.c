@@ -12,34 +12,48 @@ static bool has_control(const struct model *m, const struct relation *r, enum le
     bool text =
         !r->example.place && m->normal.view[m->look[t->best.lost].view].kind == VIEW_TEXT;
 
-    if (r->example.place)
+    if (r->example.place || t->best.mirrored)
         return true;
     if (from == FROM_WRITE)
         return r->grew > 0 || (r->several && ww_table_odds(&t->table) <= ODDS_LIKELY);
     return t->table.same_kept > 0 || (!text && r->listed);
 }
 
-static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
+/* The writer's worker shows the value again after another one did not. */
+static enum ww_grade grade_again(const struct relation *r, const struct loss *l)
+{
+    return r->example.place || r->listed || l->as_before || l->before ? WW_CONFIRMED
+                                                                      : WW_POSSIBLE;
+}
+
+/* Nothing weakens it; the writer's worker showed it before, the cookie holds it, or chance is
+ * out. */
+static bool is_certain(const struct model *m, const struct relation *r, enum leg from)
 {
     const struct tally *t = &r->tally[from];
     const struct loss *l = &t->best;
     bool kept = t->table.same_kept > 0 || (from == FROM_WRITE && r->grew > 0);
 
-    if (l->again && !l->caught_up) {
-        return r->example.place || r->listed || l->as_before || l->before ? WW_CONFIRMED
-                                                                          : WW_POSSIBLE;
-    }
+    if ((l->mirrored && m->reset[l->lost] == WW_CONFIRMED) ||
+        (kept && (l->before || l->payload)))
+        return true;
+    return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN;
+}
+
+static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
+{
+    const struct tally *t = &r->tally[from];
+    const struct loss *l = &t->best;
+
+    if (l->again && !l->caught_up)
+        return grade_again(r, l);
     if (l->doubtful || !has_control(m, r, from))
         return WW_POSSIBLE;
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
     if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
         return WW_LIKELY;
-    if (kept && (l->before || l->payload))
-        return WW_CONFIRMED;
-    return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN
-               ? WW_CONFIRMED
-               : WW_LIKELY;
+    return is_certain(m, r, from) ? WW_CONFIRMED : WW_LIKELY;
 }
 
 static enum ww_cause cause_of(const struct model *m, const struct loss *l)

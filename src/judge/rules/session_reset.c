@@ -31,6 +31,7 @@ struct resets {
     struct ww_map at;
     struct relation *relation;
     size_t relations, cap;
+    uint32_t *reset_by;    /* by step: the relation that counted it as lost, or WW_NONE */
     struct ww_map control; /* cookie names that some worker kept of its own, on a read */
 };
 
@@ -77,6 +78,8 @@ static void count(struct resets *r, struct relation *rel, bool same, bool lost,
     rel->table.same_kept += same && !lost;
     rel->table.changed_lost += !same && lost;
     rel->table.changed_kept += !same && !lost;
+    if (!same && lost)
+        r->reset_by[how->reset] = (uint32_t)(rel - r->relation);
     if (!same && lost && (!rel->has_best || (how->read && !rel->best.read))) {
         rel->best = *how;
         rel->has_best = true;
@@ -249,6 +252,18 @@ static void claim_relation(struct resets *r, const struct relation *rel)
     ww_claim(m, &c);
 }
 
+/* For the rules that come later. */
+static void note_resets(struct resets *r)
+{
+    for (size_t i = 0; i < r->m->v.steps; i++) {
+        if (r->reset_by[i] == WW_NONE)
+            continue;
+        const struct relation *rel = &r->relation[r->reset_by[i]];
+        if (rel->table.same_lost == 0)
+            r->m->reset[i] = grade_of(r, rel);
+    }
+}
+
 static void check(struct model *m)
 {
     struct resets r = { .m = m };
@@ -258,6 +273,8 @@ static void check(struct model *m)
     ww_map_init(&r.control);
     r.issuer = ww_xmalloc(words * sizeof *r.issuer);
     memset(r.issuer, 0xff, words * sizeof *r.issuer);
+    r.reset_by = ww_xmalloc((m->v.steps + 1) * sizeof *r.reset_by);
+    memset(r.reset_by, 0xff, (m->v.steps + 1) * sizeof *r.reset_by);
     for (size_t i = 0; i < m->v.steps; i++) {
         note_issued(&r, i);
     }
@@ -268,9 +285,11 @@ static void check(struct model *m)
         if (r.relation[i].has_best && r.relation[i].table.same_lost == 0)
             claim_relation(&r, &r.relation[i]);
     }
+    note_resets(&r);
     ww_map_release(&r.at);
     ww_map_release(&r.control);
     free(r.relation);
+    free(r.reset_by);
     free(r.issuer);
 }
 
