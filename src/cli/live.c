@@ -26,6 +26,9 @@
 #define WORKERS_MAX   1024
 #define WORKERS_SHOWN 64
 
+/* A request that waited so long for a free worker says so in its line. */
+#define QUEUED_WORTH_SAYING_US 10000
+
 #define COLOURS 6
 
 struct seen_worker {
@@ -185,6 +188,9 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
     ww_buf_add_printable(&l->out, target.len == 0 ? WW_STR("-") : target);
     if (target.len < x->target.len)
         ww_buf_add_c(&l->out, "...");
+    if (x->accepted_us != 0 && x->accepted_us - x->connected_us >= QUEUED_WORTH_SAYING_US)
+        ww_buf_printf(&l->out, "  (%.1f ms until it was accepted)",
+                      (double)(x->accepted_us - x->connected_us) / 1000);
     if (x->end != WW_END_COMPLETE)
         ww_buf_printf(&l->out, "  %s", ww_end_token(x->end));
     if (split)

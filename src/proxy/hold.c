@@ -159,11 +159,21 @@ void hold_cancel(struct holds *hs, struct hold *h)
 
 enum ww_owner hold_confirm(struct holds *hs, struct hold *h, struct ww_worker *worker)
 {
-    enum ww_owner owner = hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
+    enum ww_owner owner = WW_OWNER_KNOWN;
+
+    /* It went out before anybody had accepted: now somebody has, and may still hold it. */
+    if (h->why == WW_OBSTACLE_BUSY)
+        owner = hs->looker.look(hs->looker.ctx, &h->flow, worker);
+    if (owner == WW_OWNER_KNOWN)
+        owner = hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
+    else if (owner != WW_OWNER_AMBIGUOUS)
+        owner = WW_OWNER_UNKNOWN;
+
     enum ww_obstacle now = why(hs);
 
     /* That the connection is closed by now is no reason where there was one before. */
-    if (now != WW_OBSTACLE_CLOSED || h->why == WW_OBSTACLE_NONE)
+    if (owner == WW_OWNER_KNOWN || h->why == WW_OBSTACLE_NONE ||
+        (now != WW_OBSTACLE_NONE && now != WW_OBSTACLE_CLOSED))
         h->why = now;
     return owner;
 }
