@@ -174,10 +174,13 @@ static enum ww_owner settle(struct ww_attrib *a, struct ww_flow *flow, struct ww
         note_owner(flow, k, fd);
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_ROUTER);
     }
-    if (master != NULL && (!k->listens || younger(k, flow)))
+
+    bool doubted = k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER;
+
+    if (master != NULL && (!k->listens || (younger(k, flow) && !doubted)))
         return settle_given(a, flow, k, fd);
     note_owner(flow, k, fd);
-    if (k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER)
+    if (doubted)
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
     if (master == NULL && (brood.blind || ww_family_passes(&a->family, k, last_pid)))
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
