@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from servers import APPS, Gunicorn, Process, PYTHON, children_of, free_port
+from servers import APPS, BINARY, Gunicorn, Process, PYTHON, children_of, free_port
 
 WORKERS = 4
 APACHE = "/usr/sbin/apache2"
@@ -20,6 +20,22 @@ APACHE_MODULES = "/usr/lib/apache2/modules"
 def need(found, what):
     if not found:
         pytest.skip("%s is not installed" % what)
+
+
+class BehindRun:
+    """Mixed into a server: the same, started by `whichworker run`, which is then its proxy too."""
+
+    entrance = None  # of a server that listens on more than the address for its clients
+
+    def spawn(self, argv, **kwargs):
+        self.trace = self.log.with_suffix(".db")
+        options = ["--upstream", self.entrance] if self.entrance else []
+        super().spawn([BINARY, "run", "--quiet", "--listen", "127.0.0.1:0", "--trace", self.trace,
+                       *options, "--", *argv], **kwargs)
+
+    def connect(self):
+        found = self.wait_for_log(r"listening on http://([^:\s]+):(\d+), forwarding to")
+        self.host, self.port = found.group(1), int(found.group(2))
 
 
 class Backend(Process):
@@ -68,6 +84,8 @@ class Uwsgi(Backend):
             self.address = "unix:" + where
         else:
             self.address = where = "127.0.0.1:%d" % free_port()
+        if mode == "http":
+            self.entrance = self.address
         self.start(["uwsgi", "--plugins", "http,python3", "--" + mode, where, "--master",
                     "--processes", WORKERS, "--wsgi-file", "whoami.py", "--callable", "app",
                     "--die-on-term", "--disable-logging"])
@@ -175,9 +193,9 @@ class Plain(Backend):
     def __init__(self, directory, model="prefork", where="v4"):
         super().__init__(directory)
         if where == "unix":
-            where = "unix:%s" % (self.directory / "plain.sock")
+            where = "unix:%s" % self.log.with_suffix(".sock")
         elif where == "abstract":
-            where = "unix:@whichworker-%s" % self.directory.name
+            where = "unix:@whichworker-%s-%s" % (self.directory.name, self.log.stem)
         self.start([PYTHON, "plain.py", model, where])
         self.address = self.wait_for_log(r"^listening on (\S+)").group(1)
 

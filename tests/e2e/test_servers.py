@@ -7,9 +7,10 @@ import time
 import pytest
 
 import attribution
-from backends import (ApachePrefork, GunicornOf, NodeCluster, Plain, PlainC, Puma, Unicorn,
+from backends import (ApachePrefork, BehindRun, GunicornOf, NodeCluster, Plain, PlainC, Puma, Unicorn,
                       UvicornWorkers, Uwsgi)
 from client import many
+from servers import whichworker
 
 FULL = os.environ.get("WW_FULL") == "1"
 REQUESTS = 1000 if FULL else 200
@@ -25,6 +26,12 @@ class Kind:
 
     def started(self, start):
         return start(self.make, *self.args, **self.kwargs)
+
+    def started_by_run(self, start):
+        make = type("Run" + self.make.__name__, (BehindRun, self.make), {})
+        process = start(make, *self.args, **self.kwargs)
+        process.connect()
+        return process
 
 
 KINDS = {
@@ -85,6 +92,21 @@ def test_every_answer_is_attributed_to_the_pid_that_gave_it(kind, server, proxie
     assert score.known == (score.total if kind.known else 0), score
     if not kind.known:
         assert "a router that stands before the workers" in proxy.text()
+
+
+@pytest.mark.skipif(whichworker("help", "run").returncode != 0, reason="there is no command `run`")
+def test_every_answer_is_attributed_by_the_library_too(kind, start):
+    """`whichworker run`: the processes themselves report who accepted."""
+    for clients in (1, 16) if FULL else (16,):
+        proxy = kind.started_by_run(start)
+        replies = (many(proxy, "/", REQUESTS, clients, fresh=True) +
+                   many(proxy, "/", REQUESTS, clients))
+        score = attribution.Score(replies)
+        proxy.stop()
+        attribution.keep_row(kind.title, kind.over, clients, "preload", score,
+                             attribution.median_hold_ms(proxy.trace))
+        assert not score.wrong, score
+        assert score.known == (score.total if kind.known else 0), score
 
 
 def test_reload_under_load(start, proxied):
