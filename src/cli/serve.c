@@ -141,6 +141,11 @@ static enum ww_owner confirm(void *ctx, struct ww_flow *flow, struct ww_worker *
     return ww_attrib_confirm(ctx, flow, worker);
 }
 
+static enum ww_obstacle why(void *ctx)
+{
+    return ww_attrib_why(ctx);
+}
+
 static void on_idle(void *ctx)
 {
     struct server *s = ctx;
@@ -221,7 +226,7 @@ static int open_proxy(struct server *s, const struct config *c, const struct ww_
         .loop = s->loop,
         .dialer = s->dialer,
         .upstream = *upstream,
-        .looker = { .look = look, .confirm = confirm, .ctx = s->attrib },
+        .looker = { .look = look, .confirm = confirm, .why = why, .ctx = s->attrib },
         .sink = ww_queue_sink(s->queue),
         .may_begin = may_begin,
         .ctx = s,
@@ -281,7 +286,7 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
     int64_t now = ww_clock_wall_us();
 
     if (s->proxy != NULL)
-        ending.connections = ww_proxy_stats(s->proxy)->connections;
+        ending.proxy = *ww_proxy_stats(s->proxy);
     ww_listener_free(s->listener);
     ww_proxy_free(s->proxy);
     ww_attrib_free(s->attrib);
