@@ -56,7 +56,8 @@ struct model {
     struct ww_arena arena; /* what the verdict's slices point at */
     struct ww_sessions *keys;
     struct normal normal;
-    struct ww_map payload; /* cookie value: view */
+    struct ww_map payload;    /* cookie value: view */
+    struct ww_map login_page; /* targets to which somebody was sent to log in */
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;
