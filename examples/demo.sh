@@ -111,7 +111,7 @@ play() {
   end "$server"
   server=''
   printf '\n$ whichworker report %s\n' "${trace#"$ROOT"/}"
-  "$PROGRAM" report "$trace"
+  (cd "$ROOT" && "$PROGRAM" report "${trace#"$ROOT"/}")
   reported=$?
   echo "(exit status $reported)"
   [ $tested -eq "$wanted_test" ] \

@@ -19,11 +19,13 @@ struct ww_payload {
     ww_str value;     /* the cookie's value as the exchange's fields have it (masked or not) */
     const char *form; /* "itsdangerous", "django", "jwt"; static */
     ww_str json;
+    ww_str content; /* names what was signed, payload and time: ww_readable.content, masked as
+                       value is; absent: nothing follows from equal content */
 };
 
 /*
- * Owns everything that its slices point at, through arena. Times are microseconds since 1970, of a
- * clock that never goes back within a run; 0: that never happened.
+ * Owns everything that its slices point at, through arena. Times are microseconds since 1970,
+ * of a clock that never goes back within a run; 0: that never happened.
  */
 struct ww_exchange {
     struct ww_arena arena;
@@ -60,7 +62,8 @@ struct ww_exchange {
 struct ww_exchange *ww_exchange_new(size_t arena_limit_bytes);
 void ww_exchange_free(struct ww_exchange *x); /* NULL is fine */
 
-/* Path of the target, without query and fragment; of an absolute-form target, behind the host. */
+/* Path of the target, without query and fragment; of an absolute-form target, behind the host.
+ */
 ww_str ww_exchange_path(const struct ww_exchange *x);
 
 /* About how much memory it holds. */
@@ -68,16 +71,17 @@ size_t ww_exchange_bytes(const struct ww_exchange *x);
 
 /*
  * Replaces secrets in the fields, in place: the values of Cookie and Set-Cookie pairs and the
- * credentials of Authorization and its kin become "mac:" and 24 hex digits (ww_mac under key); the
- * names, the authentication scheme and the cookie attributes stay; an empty value stays empty. Also
- * fills payload. key NULL keeps the values and only fills payload. Call once, before anything reads
- * the exchange: what the judge, the trace and the terminal see must be the same.
+ * credentials of Authorization and its kin become "mac:" and 24 hex digits (ww_mac under key);
+ * the names, the authentication scheme and the cookie attributes stay; an empty value stays
+ * empty. Also fills payload. key NULL keeps the values and only fills payload. Call once,
+ * before anything reads the exchange: what the judge, the trace and the terminal see must be
+ * the same.
  */
 void ww_exchange_redact(struct ww_exchange *x, const struct ww_mac_key *key);
 
 /* A client's connection. */
 struct ww_connection {
-    uint64_t id; /* 1, 2, … within a run */
+    uint64_t id;    /* 1, 2, … within a run */
     char peer[128]; /* "127.0.0.1:41234" */
     int64_t opened_us;
     int64_t closed_us; /* 0: still open */

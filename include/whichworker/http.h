@@ -25,12 +25,14 @@ bool ww_fields_add(struct ww_fields *f, struct ww_arena *a, ww_str name, ww_str 
 ww_str ww_fields_get(const struct ww_fields *f, ww_str name);
 size_t ww_fields_count(const struct ww_fields *f, ww_str name);
 
-/* Whether a comma-separated field (RFC 9110 5.6.1) has this token, over all its lines, no case. */
+/* Whether a comma-separated field (RFC 9110 5.6.1) has this token, over all its lines, no case.
+ */
 bool ww_fields_has_token(const struct ww_fields *f, ww_str name, ww_str token);
 
 /*
- * Fields as text, one "Name: value" a line, each ended by a line feed (values cannot hold one); and
- * back. Read borrows text and puts the vector into the arena; a line without ": " is skipped.
+ * Fields as text, one "Name: value" a line, each ended by a line feed (values cannot hold one);
+ * and back. Read borrows text and puts the vector into the arena; a line without ": " is
+ * skipped.
  */
 bool ww_fields_write(const struct ww_fields *f, struct ww_buf *out);
 void ww_fields_read(struct ww_fields *f, struct ww_arena *a, ww_str text);
@@ -47,23 +49,32 @@ struct ww_set_cookie {
     bool http_only;
 };
 
-/* False if there is no name=value. now_seconds: since 1970, to tell whether Expires has passed. */
+/* False if there is no name=value. now_seconds: since 1970, to tell whether Expires has passed.
+ */
 WW_MUST bool ww_set_cookie_parse(ww_str value, int64_t now_seconds, struct ww_set_cookie *out);
 
+/* What a cookie value says that anybody can read without its key. */
+struct ww_readable {
+    ww_str json;      /* in the arena */
+    const char *form; /* "itsdangerous", "django", "jwt"; static */
+    /* The part of the value that was signed; borrows it. Absent where one key may sign one
+     * content in several ways (a JWT other than HMAC's). So: equal content and another value,
+     * another key. */
+    ww_str content;
+};
+
 /*
- * What a cookie value says that anybody can read without its key: the payload of an itsdangerous
- * cookie (Flask's, also zlib-packed), of a Django signed cookie, of a JWT. Writes JSON text into
- * the arena and a name for the form ("itsdangerous", "django", "jwt"). False where it is none of
- * them, or unpacks to more than 64 KiB. Never returns the signature.
+ * Reads the payload of an itsdangerous cookie (Flask's, also zlib-packed), of a Django signed
+ * cookie, of a JWT. False where it is none of them, or unpacks to more than 64 KiB. Never
+ * returns the signature.
  */
-WW_MUST bool ww_cookie_payload(ww_str value, struct ww_arena *a, ww_str *out_json,
-                               const char **out_form);
+WW_MUST bool ww_cookie_payload(ww_str value, struct ww_arena *a, struct ww_readable *out);
 
 /* Undoes Content-Encoding (gzip, x-gzip, deflate, br, zstd; several in a row). */
 enum ww_decoded {
-    WW_DECODED,      /* all of it is in out */
-    WW_DECODED_CUT,  /* the input ended early, or out is full: a beginning is in out */
-    WW_DECODED_NOT   /* a coding that we do not know, or garbage: nothing can be said */
+    WW_DECODED,     /* all of it is in out */
+    WW_DECODED_CUT, /* the input ended early, or out is full: a beginning is in out */
+    WW_DECODED_NOT  /* a coding that we do not know, or garbage: nothing can be said */
 };
 enum ww_decoded ww_content_decode(ww_str encoding, ww_str bytes, struct ww_buf *out);
 
@@ -85,10 +96,10 @@ struct ww_head {
 
 /* What a piece of input did. */
 enum ww_parse {
-    WW_PARSE_MORE,     /* fine so far */
-    WW_PARSE_DONE,     /* the message is complete */
-    WW_PARSE_BAD,      /* malformed or ambiguous; ww_http_why says what */
-    WW_PARSE_TOO_MANY  /* the arena is full: too many fields */
+    WW_PARSE_MORE,    /* fine so far */
+    WW_PARSE_DONE,    /* the message is complete */
+    WW_PARSE_BAD,     /* malformed or ambiguous; ww_http_why says what */
+    WW_PARSE_TOO_MANY /* the arena is full: too many fields */
 };
 
 /* One message after another on one connection. Create with init; nothing to release. */
@@ -97,23 +108,25 @@ struct ww_http;
 struct ww_http *ww_http_new(bool is_response);
 void ww_http_free(struct ww_http *p);
 
-/* Where the head ends: the offset just behind its empty line, or 0 if it is not complete. `from` is
- * how far an earlier call has looked. */
+/* Where the head ends: the offset just behind its empty line, or 0 if it is not complete.
+ * `from` is how far an earlier call has looked. */
 size_t ww_http_head_end(ww_str bytes, size_t from);
 
 /*
- * Parses a complete head (bytes up to ww_http_head_end; leading empty lines removed by the caller).
- * Refuses what two parsers could read differently: a bare CR or LF, NUL, obs-fold, space before the
- * colon, CL with TE, differing or malformed CL, TE other than `chunked`, several or no Host with
- * HTTP/1.1 (RFC 9112 2.2, 3.2, 5.1, 5.2, 6.1, 6.3). `no_body` is for responses: to HEAD. Fields go
- * into the arena; slices borrow bytes. DONE: there is no body. MORE: a body follows.
+ * Parses a complete head (bytes up to ww_http_head_end; leading empty lines removed by the
+ * caller). Refuses what two parsers could read differently: a bare CR or LF, NUL, obs-fold,
+ * space before the colon, CL with TE, differing or malformed CL, TE other than `chunked`,
+ * several or no Host with HTTP/1.1 (RFC 9112 2.2, 3.2, 5.1, 5.2, 6.1, 6.3). `no_body` is for
+ * responses: to HEAD. Fields go into the arena; slices borrow bytes. DONE: there is no body.
+ * MORE: a body follows.
  */
 WW_MUST enum ww_parse ww_http_head(struct ww_http *p, ww_str bytes, bool no_body,
                                    struct ww_arena *a, struct ww_head *out);
 
 /*
- * Feeds body bytes. Calls on_data for each run of payload (borrowed until it returns), without the
- * chunk framing. *out_used says how many of the bytes belong to this message. MORE or DONE or BAD.
+ * Feeds body bytes. Calls on_data for each run of payload (borrowed until it returns), without
+ * the chunk framing. *out_used says how many of the bytes belong to this message. MORE or DONE
+ * or BAD.
  */
 WW_MUST enum ww_parse ww_http_body(struct ww_http *p, ww_str bytes,
                                    void (*on_data)(void *ctx, ww_str data), void *ctx,
@@ -125,8 +138,8 @@ WW_MUST bool ww_http_finish(struct ww_http *p);
 /* A few words on the last BAD; a static string. */
 const char *ww_http_why(const struct ww_http *p);
 
-/* Whether a field is meant for this connection only: the fixed list of RFC 9110 7.6.1, and what the
- * message's own Connection field names. */
+/* Whether a field is meant for this connection only: the fixed list of RFC 9110 7.6.1, and what
+ * the message's own Connection field names. */
 bool ww_http_is_hop_by_hop(const struct ww_head *h, ww_str name);
 
 /* The standard reason phrase, "" if there is none. */

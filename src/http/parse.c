@@ -25,11 +25,17 @@ struct ww_http {
     void *ctx;
 };
 
+/* RFC 9112 6.3: responses that have no body, whatever their fields say. */
+static bool has_no_body(const struct ww_http *p, unsigned status)
+{
+    return p->no_body || (p->is_response && (status < 200 || status == 204 || status == 304));
+}
+
 static int on_headers_complete(llhttp_t *reader)
 {
-    const struct ww_http *p = reader->data;
-
-    return p->no_body ? 1 : 0; /* 1: there is no body, whatever the fields say */
+    /* llhttp would wait for the body that a 304's Content-Length speaks of; 1: there is none.
+     */
+    return has_no_body(reader->data, reader->status_code) ? 1 : 0;
 }
 
 static int on_body(llhttp_t *reader, const char *at, size_t len)
@@ -214,6 +220,20 @@ static bool is_host(ww_str s)
     return true;
 }
 
+/* http://host/path (RFC 9112 3.2.2): the host counts, and there must be one (RFC 9110 4.2.1).
+ */
+static bool has_bad_authority(ww_str target)
+{
+    ww_str rest = ww_str_from(target, strlen("http://"));
+    size_t len = 0;
+
+    if (!ww_str_starts_nocase(target, WW_STR("http://")))
+        return false;
+    while (len < rest.len && rest.ptr[len] != '/' && rest.ptr[len] != '?')
+        len++;
+    return len == 0 || !is_host(ww_str_upto(rest, len));
+}
+
 static const char *check_request(const struct ww_head *h)
 {
     size_t hosts = ww_fields_count(&h->fields, WW_STR("Host"));
@@ -222,6 +242,8 @@ static const char *check_request(const struct ww_head *h)
         return "there is no Host field, or more than one";
     if (hosts == 1 && !is_host(ww_fields_get(&h->fields, WW_STR("Host"))))
         return "the Host field is not a host";
+    if (has_bad_authority(h->target))
+        return "the target's host is not a host";
     return NULL;
 }
 
@@ -242,10 +264,7 @@ static const char *find_framing(const struct ww_http *p, struct ww_head *h)
     if (cl == 1 && !ww_str_u64(length, &h->content_length))
         return "its Content-Length is not a number below 10^19";
 
-    bool none = p->no_body ||
-                (p->is_response && (h->status < 200 || h->status == 204 || h->status == 304));
-
-    if (none)
+    if (has_no_body(p, h->status))
         h->framing = WW_BODY_NONE;
     else if (te == 1)
         h->framing = WW_BODY_CHUNKED;
@@ -274,6 +293,15 @@ static const char *second_reader(struct ww_http *p, ww_str bytes, const struct w
     if (p->complete == body_follows && e != HPE_PAUSED_UPGRADE)
         return "two readings of its framing differ";
     return NULL;
+}
+
+/* RFC 9112 9.3: close wins over everything. */
+static bool is_kept_alive(const struct ww_head *h)
+{
+    if (ww_fields_has_token(&h->fields, WW_STR("Connection"), WW_STR("close")))
+        return false;
+    return h->minor == 1 ||
+           ww_fields_has_token(&h->fields, WW_STR("Connection"), WW_STR("keep-alive"));
 }
 
 enum ww_parse ww_http_head(struct ww_http *p, ww_str bytes, bool no_body, struct ww_arena *a,
@@ -305,10 +333,7 @@ enum ww_parse ww_http_head(struct ww_http *p, ww_str bytes, bool no_body, struct
         why = second_reader(p, bytes, &h);
     if (why != NULL)
         return bad(p, why);
-    h.keep_alive =
-        h.minor == 1
-            ? !ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("close"))
-            : ww_fields_has_token(&h.fields, WW_STR("Connection"), WW_STR("keep-alive"));
+    h.keep_alive = is_kept_alive(&h);
     p->framing = h.framing;
     p->left = h.content_length;
     *out = h;

@@ -113,7 +113,26 @@ static bool is_signature(ww_str s)
     return s.len >= MIN_SIGNATURE && is_base64(s);
 }
 
-static bool read_jwt(ww_str value, struct ww_buf *out)
+/* HMAC gives one signature for one content; ECDSA and RSA-PSS do not. */
+static bool is_hmac(ww_str head)
+{
+    json_t *j = json_loadb(head.ptr, head.len, 0, NULL);
+    const char *alg = json_string_value(json_object_get(j, "alg"));
+    bool is = alg != NULL && strncmp(alg, "HS", 2) == 0;
+
+    json_decref(j);
+    return is;
+}
+
+/* All before the last separator. */
+static ww_str before_last(ww_str value, char sep)
+{
+    while (value.len > 0 && value.ptr[value.len - 1] != sep)
+        value.len--;
+    return ww_str_upto(value, value.len == 0 ? 0 : value.len - 1);
+}
+
+static bool read_jwt(ww_str value, struct ww_buf *out, ww_str *content)
 {
     ww_str part[3];
 
@@ -122,44 +141,46 @@ static bool read_jwt(ww_str value, struct ww_buf *out)
     if (!segment_json(part[0], false, true, out) ||
         ww_str_find(ww_buf_str(out), WW_STR("\"alg\"")) < 0)
         return false;
+    if (is_hmac(ww_buf_str(out)))
+        *content = before_last(value, '.');
     ww_buf_clear(out);
     return segment_json(part[1], false, true, out);
 }
 
 /* payload SEP stamp SEP signature, with a dot in front if packed. */
-static bool read_stamped(ww_str value, char sep, struct ww_buf *out)
+static bool read_stamped(ww_str value, char sep, struct ww_buf *out, ww_str *content)
 {
     ww_str part[3];
     bool packed = value.len > 0 && value.ptr[0] == '.';
 
+    *content = before_last(value, sep);
     if (packed)
         value = ww_str_from(value, 1);
     return three(value, sep, part) && is_stamp(part[1]) && is_signature(part[2]) &&
            segment_json(part[0], packed, false, out);
 }
 
-static bool read_itsdangerous(ww_str value, struct ww_buf *out)
+static bool read_itsdangerous(ww_str value, struct ww_buf *out, ww_str *content)
 {
-    return read_stamped(value, '.', out);
+    return read_stamped(value, '.', out, content);
 }
 
-static bool read_django(ww_str value, struct ww_buf *out)
+static bool read_django(ww_str value, struct ww_buf *out, ww_str *content)
 {
-    return read_stamped(value, ':', out);
+    return read_stamped(value, ':', out, content);
 }
 
 /* JWT first: its head would pass for a payload of the others. */
 static const struct {
     const char *name;
-    bool (*read)(ww_str value, struct ww_buf *out);
+    bool (*read)(ww_str value, struct ww_buf *out, ww_str *content);
 } forms[] = {
     { "jwt", read_jwt },
     { "itsdangerous", read_itsdangerous },
     { "django", read_django },
 };
 
-bool ww_cookie_payload(ww_str value, struct ww_arena *a, ww_str *out_json,
-                       const char **out_form)
+bool ww_cookie_payload(ww_str value, struct ww_arena *a, struct ww_readable *out)
 {
     struct ww_buf text;
     bool found = false;
@@ -168,14 +189,14 @@ bool ww_cookie_payload(ww_str value, struct ww_arena *a, ww_str *out_json,
         value = ww_str_n(value.ptr + 1, value.len - 2);
     ww_buf_init(&text, MAX_PAYLOAD);
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && !found; i++) {
+        ww_str content = { 0 };
         ww_buf_clear(&text);
-        if (!forms[i].read(value, &text))
+        if (!forms[i].read(value, &text, &content))
             continue;
         ww_str json = ww_arena_dup(a, ww_buf_str(&text));
         if (json.ptr == NULL)
             break;
-        *out_json = json;
-        *out_form = forms[i].name;
+        *out = (struct ww_readable){ .json = json, .form = forms[i].name, .content = content };
         found = true;
     }
     ww_buf_release(&text);

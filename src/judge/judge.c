@@ -26,6 +26,7 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
     ww_map_init(&j->m.payload);
     ww_map_init(&j->m.login_page);
+    ww_map_init(&j->m.content);
     ww_map_init(&j->m.claim_at);
     ww_map_init(&j->worker_at);
     return j;
@@ -38,6 +39,7 @@ void ww_judge_free(struct ww_judge *j)
     struct model *m = &j->m;
     ww_map_release(&m->payload);
     ww_map_release(&m->login_page);
+    ww_map_release(&m->content);
     ww_map_release(&m->claim_at);
     ww_map_release(&j->worker_at);
     ww_normal_release(&m->normal);
@@ -103,8 +105,12 @@ void ww_judge_payload(struct ww_judge *j, const struct ww_payload *p)
     if (ww_map_find(&m->payload, p->value) != NULL)
         return;
     uint32_t view = ww_view_json(&m->normal, p->json);
-    if (view != WW_NONE)
-        ww_map_put(&m->payload, ww_arena_dup(&m->arena, p->value), view, NULL);
+    if (view == WW_NONE)
+        return;
+    ww_str value = ww_arena_dup(&m->arena, p->value);
+    ww_map_put(&m->payload, value, view, NULL);
+    if (p->content.len > 0)
+        ww_map_put(&m->content, value, ww_word(&m->normal, p->content), NULL);
 }
 
 static bool names_a_worker(const struct ww_exchange *x)

@@ -298,12 +298,14 @@ static void add_cookie(struct model *m, ww_str name, ww_str value, bool cleared)
     ww_str pair = ww_arena_printf(&m->normal.arena, "cookie " WW_STRF "=" WW_STRF,
                                   WW_STRV(name), WW_STRV(value));
     size_t *payload = ww_map_find(&m->payload, value);
+    size_t *content = ww_map_find(&m->content, value);
     if (m->cookies == m->cookie_cap)
         m->cookie = ww_grow(m->cookie, m->cookies + 1, &m->cookie_cap, sizeof *m->cookie);
     m->cookie[m->cookies++] =
         (struct cookie_use){ .name = ww_word(&m->normal, name),
                              .pair = ww_word(&m->normal, pair),
                              .payload = payload == NULL ? WW_NONE : (uint32_t)*payload,
+                             .content = content == NULL ? WW_NONE : (uint32_t)*content,
                              .is_id = kind == WW_COOKIE_ID,
                              .cleared = cleared };
 }

@@ -22,6 +22,7 @@ struct cookie_use {
     uint32_t name;
     uint32_t pair;    /* the word "name=value": what the issuer is looked up by */
     uint32_t payload; /* view of what the value says without its key, or WW_NONE */
+    uint32_t content; /* the word that names what was signed, or WW_NONE */
     bool is_id;
     bool cleared;
 };
@@ -58,6 +59,7 @@ struct model {
     struct normal normal;
     struct ww_map payload;    /* cookie value: view */
     struct ww_map login_page; /* targets to which somebody was sent to log in */
+    struct ww_map content;    /* cookie value: the word that names what was signed */
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;

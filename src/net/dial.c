@@ -61,6 +61,13 @@ static int connect_now(const struct ww_addr *addr)
     return fd;
 }
 
+static void on_refused(uv_timer_t *t)
+{
+    struct ww_socket *k = t->data;
+
+    connected(k, k->refusal);
+}
+
 static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
 {
     int fd = ww_addr_is_loopback(addr) ? connect_now(addr) : -1;
@@ -70,8 +77,12 @@ static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
     } else {
         if (fd >= 0)
             close(fd);
-        /* Whatever is wrong, this finds it too, and tells the callback. */
-        uv_tcp_connect(&k->connect, &k->tcp, (const struct sockaddr *)&addr->sa, on_tcp_connected);
+        /* Whatever is wrong, this finds it too. What it says at once (no descriptor left, no
+         * route) it does not tell its callback. */
+        k->refusal = -uv_tcp_connect(&k->connect, &k->tcp, (const struct sockaddr *)&addr->sa,
+                                     on_tcp_connected);
+        if (k->refusal != 0)
+            uv_timer_start(&k->retry, on_refused, 0, 0);
     }
     /* A held head goes out in two writes: Nagle's algorithm would keep the second back. */
     uv_tcp_nodelay(&k->tcp, 1);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #define MAX_PIECES 64
 
@@ -16,6 +17,8 @@ static struct ww_socket *of_stream(struct ww_stream *s)
 {
     return (struct ww_socket *)s;
 }
+
+static int socket_fd(const struct ww_stream *s);
 
 static void on_closed(uv_handle_t *h)
 {
@@ -37,6 +40,21 @@ static void give_bytes(uv_handle_t *h, size_t suggested, uv_buf_t *out)
     *out = uv_buf_init(l->scratch, sizeof(l->scratch));
 }
 
+/*
+ * Whether what libuv calls an end of file is one: behind the last data it says so of a reset,
+ * too, and so does the kernel once writing was told of the reset. EPIPE is no objection: the
+ * peer ended properly before it refused what we still wrote.
+ */
+static int end_error(const struct ww_socket *k)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    if (getsockopt(socket_fd(&k->stream), SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error == 0)
+        error = k->write_error;
+    return error == EPIPE ? 0 : error;
+}
+
 static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
 {
     struct ww_socket *k = uv->data;
@@ -49,10 +67,13 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf)
     }
     uv_read_stop(uv);
     k->ended = true;
-    if (n == UV_EOF)
+
+    int error = n == UV_EOF ? end_error(k) : (int)-n;
+
+    if (error == 0)
         k->stream.events->on_end(k->stream.owner);
     else
-        k->stream.events->on_error(k->stream.owner, (int)-n);
+        k->stream.events->on_error(k->stream.owner, error);
 }
 
 static void socket_read(struct ww_stream *s, bool on)
@@ -76,11 +97,15 @@ static void on_written(uv_write_t *w, int status)
 
     if (k->closing)
         return;
+    ww_buf_clear(&k->sending);
     if (status < 0) {
-        k->stream.events->on_error(k->stream.owner, -status);
+        ww_buf_clear(&k->waiting);
+        k->write_error = -status;
+        /* The peer may have answered before it closed: if it is read, that tells the rest. */
+        if (!k->reading || k->ended)
+            k->stream.events->on_error(k->stream.owner, -status);
         return;
     }
-    ww_buf_clear(&k->sending);
     if (k->waiting.len > 0) {
         send_pending(k);
         return;
@@ -119,6 +144,7 @@ static size_t try_now(struct ww_socket *k, const ww_str *piece, size_t n, int *o
     if (r >= 0)
         return (size_t)r;
     *out_error = r == UV_EAGAIN ? 0 : -r;
+    k->write_error = *out_error;
     return 0;
 }
 
@@ -129,6 +155,8 @@ static enum ww_written socket_write(struct ww_stream *s, const ww_str *piece, si
     int error = 0;
 
     assert(n <= MAX_PIECES && !k->finishing);
+    if (k->write_error != 0)
+        return WW_UNWRITABLE;
     if (k->sending.len == 0)
         skip = try_now(k, piece, n, &error);
     if (error != 0)

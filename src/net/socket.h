@@ -26,6 +26,8 @@ struct ww_socket {
     struct ww_buf sending;
     struct ww_buf waiting;
     const struct ww_addr *target; /* borrowed from the dialer while connecting */
+    int refusal;                  /* errno: why connecting failed before it began */
+    int write_error; /* errno: nothing more can be written, though something may be read */
     int open_handles;
     bool closing;
     bool reading;

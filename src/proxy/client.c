@@ -169,6 +169,16 @@ static void refuse(struct client *c, enum ww_end end)
     forward_settle(f);
 }
 
+/* A request that has begun and comes to nothing: there is nobody to be told, but the sink. */
+static void abandon(struct client *c, enum ww_end end)
+{
+    begin(c);
+    c->forward.x->request_id = tag_request_id(c->proxy, c->forward.x);
+    c->forward.state = FORWARD_CONNECT;
+    forward_stop(&c->forward, end);
+    forward_settle(&c->forward);
+}
+
 static void take_head(struct client *c, size_t len)
 {
     struct forward *f = &c->forward;
@@ -211,8 +221,8 @@ void client_step(struct client *c)
 
     if (c->state == CLIENT_IDLE) {
         skip_empty_lines(c);
-        if (c->in.len == 0)
-            return;
+        if (c->in.len == 0 || (c->in.len == 1 && c->in.ptr[0] == '\r'))
+            return; /* nothing, or what may become another empty line */
         c->state = CLIENT_HEAD;
         c->head_us = proxy_now_us(p);
         c->looked = 0;
@@ -268,9 +278,11 @@ static void on_end(void *owner)
     case CLIENT_BUSY:
         forward_client_ended(&c->forward);
         break;
-    case CLIENT_IDLE:
     case CLIENT_HEAD:
     case CLIENT_WAIT:
+        abandon(c, WW_END_CLIENT_CUT);
+        break;
+    case CLIENT_IDLE:
     case CLIENT_LINGER:
         client_close(c);
         break;
@@ -290,10 +302,19 @@ static void on_error(void *owner, int error)
     struct client *c = owner;
 
     (void)error;
-    if (c->state == CLIENT_BUSY)
+    switch (c->state) {
+    case CLIENT_BUSY:
         forward_client_gone(&c->forward);
-    else
+        break;
+    case CLIENT_HEAD:
+    case CLIENT_WAIT:
+        abandon(c, WW_END_CLIENT_GONE);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
         client_close(c);
+        break;
+    }
 }
 
 static void on_timer(void *ctx)
@@ -317,6 +338,16 @@ static void on_timer(void *ctx)
 
 void client_drain(struct client *c)
 {
-    if (c->state != CLIENT_BUSY)
+    switch (c->state) {
+    case CLIENT_BUSY:
+        break;
+    case CLIENT_HEAD:
+    case CLIENT_WAIT:
+        refuse(c, WW_END_PROXY_STOPPED);
+        break;
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
         client_close(c);
+        break;
+    }
 }

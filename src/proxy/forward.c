@@ -8,12 +8,14 @@
 
 void forward_stop(struct forward *f, enum ww_end end)
 {
-    f->x->end = end;
-    if (f->state == FORWARD_FLUSH || f->state == FORWARD_CUT)
+    if (f->state == FORWARD_CUT)
         return;
+    if (f->state == FORWARD_FLUSH && end != WW_END_PROXY_STOPPED)
+        return; /* it has its end: all that is left is the client's to take */
 
-    bool answered = f->state == FORWARD_RELAY;
+    bool answered = f->state == FORWARD_RELAY || f->state == FORWARD_FLUSH;
 
+    f->x->end = end;
     if (answered || ww_end_status(end) == 0) {
         f->state = FORWARD_CUT;
         return;
@@ -121,6 +123,9 @@ void forward_settle(struct forward *f)
 {
     if (f->state == FORWARD_DONE)
         return;
+    /* Of a body that is whole nothing is missing, though it may have to wait in `in` yet. */
+    if (f->client_ended && !f->request_done && f->client->in.len == 0)
+        forward_stop(f, WW_END_CLIENT_CUT);
     if (f->client_gone)
         f->state = FORWARD_CUT;
     if (f->state == FORWARD_CUT || (f->state == FORWARD_FLUSH && !f->client_blocked)) {
@@ -165,8 +170,6 @@ void forward_client_drained(struct forward *f)
 void forward_client_ended(struct forward *f)
 {
     f->client_ended = true;
-    if (!f->request_done)
-        forward_stop(f, WW_END_CLIENT_CUT);
     forward_settle(f);
 }
 

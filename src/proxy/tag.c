@@ -60,11 +60,14 @@ static ww_str split_target(ww_str target, ww_str *out_authority)
 static void add_forwarded(const struct forward *f, ww_str host, struct ww_buf *out)
 {
     const struct ww_fields *fields = &f->x->request_fields;
-    ww_str before = ww_fields_get(fields, WW_STR("X-Forwarded-For"));
 
     ww_buf_add(out, WW_STR("X-Forwarded-For: "));
-    if (before.len > 0) {
-        ww_buf_add(out, before);
+    for (size_t i = 0; i < fields->n; i++) {
+        const struct ww_field *field = &fields->v[i];
+
+        if (!ww_str_eq_nocase(field->name, WW_STR("X-Forwarded-For")) || field->value.len == 0)
+            continue;
+        ww_buf_add(out, field->value);
         ww_buf_add(out, WW_STR(", "));
     }
     /* RFC 7239 6.2: a client without an address is "unknown". */

@@ -24,7 +24,7 @@ static const char magic[16] = "SQLite format 3";
 static const char worker_sql[] =
     "SELECT pid, start_ticks, slot, started_us, ended_us, command FROM worker "
     "ORDER BY slot, started_us, pid, start_ticks";
-static const char payload_sql[] = "SELECT value, form, json FROM payload ORDER BY value";
+static const char payload_sql[] = "SELECT value, form, json, content FROM payload ORDER BY value";
 /* The bodies follow the columns of the exchange. */
 static const char exchange_sql[] =
     "SELECT x.id" EXCHANGE_COLUMNS(NAME) ", q.bytes, a.bytes FROM exchange AS x "
@@ -330,7 +330,9 @@ int ww_reader_next_payload(struct ww_reader *r, struct ww_payload *out, struct w
 
     if (code != 1)
         return code;
-    *out = (struct ww_payload){ .value = text_of(s, 0), .form = "", .json = text_of(s, 2) };
+    *out = (struct ww_payload){
+        .value = text_of(s, 0), .form = "", .json = text_of(s, 2), .content = text_of(s, 3)
+    };
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         if (ww_str_eq(text_of(s, 1), ww_str_c(forms[i])))
             out->form = forms[i];

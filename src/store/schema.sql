@@ -55,7 +55,9 @@ CREATE TABLE payload (
   -- What a cookie value says that anybody can read without its key.
   value TEXT NOT NULL PRIMARY KEY,      -- as it stands in the fields of the exchanges
   form TEXT NOT NULL,                   -- itsdangerous, django, jwt
-  json TEXT NOT NULL
+  json TEXT NOT NULL,
+  content TEXT                          -- names what was signed: equal content under another value was
+                                        -- signed with another key. NULL: that does not follow
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE exchange (

@@ -41,7 +41,8 @@
                   "ON CONFLICT DO UPDATE SET peer = :peer, opened_us = :opened_us, "               \
                   "closed_us = :closed_us")                                                        \
     X(BODY, "INSERT INTO body (id, hash, bytes) VALUES (:id, :hash, :bytes)")                      \
-    X(PAYLOAD, "INSERT OR IGNORE INTO payload (value, form, json) VALUES (:value, :form, :json)")  \
+    X(PAYLOAD, "INSERT OR IGNORE INTO payload (value, form, json, content) "  \
+      "VALUES (:value, :form, :json, :content)")  \
     X(EXCHANGE, "INSERT INTO exchange (id" EXCHANGE_COLUMNS(NAME) ") "                             \
                 "VALUES (:id" EXCHANGE_COLUMNS(BIND) ")")
 /* clang-format on */
@@ -248,6 +249,7 @@ static bool write_payload(struct ww_writer *w, const struct ww_payload *p)
     bind_text(s, named(s, ":value"), p->value);
     bind_text(s, named(s, ":form"), ww_str_c(p->form));
     bind_text(s, named(s, ":json"), p->json);
+    bind_text(s, named(s, ":content"), p->content);
     return step(w, STATEMENT_PAYLOAD);
 }
 

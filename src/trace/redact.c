@@ -72,6 +72,17 @@ static ww_str put_mask(struct redaction *r, struct text *t, ww_str secret)
     return ww_str_n(t->ptr + from, t->len - from);
 }
 
+/* A name for what was signed: without the signature, but hidden as the value is. */
+static ww_str name_content(struct redaction *r, ww_str content)
+{
+    char mac[WW_MAC_TEXT];
+
+    if (r->key == NULL)
+        return ww_arena_dup(&r->x->arena, content);
+    ww_mac(r->key, content, mac);
+    return ww_arena_printf(&r->x->arena, "%s%s", MASK_PREFIX, mac);
+}
+
 /* Notes what a cookie value says, under the name by which the fields have it. */
 static void note_payload(struct redaction *r, ww_str secret, ww_str as_kept)
 {
@@ -86,8 +97,13 @@ static void note_payload(struct redaction *r, ww_str secret, ww_str as_kept)
         memchr(secret.ptr, ':', secret.len) == NULL)
         return;
     r->looks++;
-    if (!ww_cookie_payload(secret, &x->arena, &p.json, &p.form))
+    struct ww_readable read;
+    if (!ww_cookie_payload(secret, &x->arena, &read))
         return;
+    p.form = read.form;
+    p.json = read.json;
+    if (read.content.len > 0)
+        p.content = name_content(r, read.content);
     if (x->payload == NULL)
         x->payload = ww_arena_try(&x->arena, MAX_PAYLOADS * sizeof(*x->payload));
     if (x->payload != NULL)

@@ -198,7 +198,8 @@ static void set_cookie(struct run *r, struct jar *j, struct ww_exchange *x, cons
         p[x->payloads] =
             (struct ww_payload){ .value = ww_arena_dup(&x->arena, ww_str_c(value)),
                                  .form = "itsdangerous",
-                                 .json = ww_arena_dup(&x->arena, ww_str_c(colon + 1)) };
+                                 .json = ww_arena_dup(&x->arena, ww_str_c(colon + 1)),
+                                 .content = ww_arena_dup(&x->arena, ww_str_c(colon + 1)) };
         x->payload = p;
         x->payloads++;
     }

@@ -177,7 +177,8 @@ static void sign(struct world *w, struct client *c, struct ww_exchange *x)
     x->payload[0] =
         (struct ww_payload){ .value = ww_arena_dup(&x->arena, ww_str_c(c->cookie)),
                              .form = "itsdangerous",
-                             .json = ww_arena_dup(&x->arena, ww_str_c(c->payload)) };
+                             .json = ww_arena_dup(&x->arena, ww_str_c(c->payload)),
+                             .content = ww_arena_dup(&x->arena, ww_str_c(c->payload)) };
     ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"),
                   ww_arena_printf(&x->arena, "session=%s; Path=/", c->cookie));
 }

@@ -20,27 +20,25 @@ static void payload_is_read(void **state)
 {
     const struct payload_case *c = *state;
     struct ww_arena a;
-    ww_str json;
-    const char *form;
+    struct ww_readable read;
 
     ww_arena_init(&a, 131072);
-    assert_true(ww_cookie_payload(ww_str_c(c->value), &a, &json, &form));
-    assert_string_equal(form, c->form);
-    assert_string_equal(json.ptr, c->json);
-    assert_int_equal(json.len, strlen(c->json));
+    assert_true(ww_cookie_payload(ww_str_c(c->value), &a, &read));
+    assert_string_equal(read.form, c->form);
+    assert_string_equal(read.json.ptr, c->json);
+    assert_int_equal(read.json.len, strlen(c->json));
     ww_arena_release(&a);
 }
 
 static void value_is_none(void **state)
 {
     struct ww_arena a;
-    ww_str json = { 0 };
-    const char *form = NULL;
+    struct ww_readable read = { 0 };
 
     ww_arena_init(&a, 131072);
-    assert_false(ww_cookie_payload(ww_str_c(*state), &a, &json, &form));
-    assert_null(json.ptr);
-    assert_null(form);
+    assert_false(ww_cookie_payload(ww_str_c(*state), &a, &read));
+    assert_null(read.json.ptr);
+    assert_null(read.form);
     ww_arena_release(&a);
 }
 
@@ -91,25 +89,56 @@ static void make_value(struct ww_buf *out, size_t plain)
     ww_buf_add_c(out, ".awOm-Q" SIG);
 }
 
+static void content_is_all_but_the_signature(void **state)
+{
+    const char *const value[] = { flask, flaskz, dj, djz, jwt };
+    struct ww_arena a;
+    struct ww_readable read;
+
+    (void)state;
+    ww_arena_init(&a, 131072);
+    for (size_t i = 0; i < sizeof(value) / sizeof(value[0]); i++) {
+        const char *signature = strrchr(value[i], strchr(value[i], ':') != NULL ? ':' : '.');
+
+        assert_true(ww_cookie_payload(ww_str_c(value[i]), &a, &read));
+        assert_ptr_equal(read.content.ptr, value[i]);
+        assert_int_equal(read.content.len, signature - value[i]);
+    }
+    ww_arena_release(&a);
+}
+
+/* {"alg":"ES256"}: the same key signs the same content in ever other ways. */
+static void a_jwt_that_is_not_hmac_has_no_content(void **state)
+{
+    struct ww_arena a;
+    struct ww_readable read;
+
+    (void)state;
+    ww_arena_init(&a, 131072);
+    assert_true(ww_cookie_payload(WW_STR("eyJhbGciOiJFUzI1NiJ9.e30" SIG), &a, &read));
+    assert_string_equal(read.form, "jwt");
+    assert_null(read.content.ptr);
+    ww_arena_release(&a);
+}
+
 static void limit_is_64_kib_of_json(void **state)
 {
     struct ww_arena a;
     struct ww_buf value;
-    ww_str json;
-    const char *form;
+    struct ww_readable read;
 
     ww_arena_init(&a, 1 << 20);
-    assert_true(ww_cookie_payload(ww_str_c(max), &a, &json, &form));
-    assert_int_equal(json.len, 65536);
-    assert_false(ww_cookie_payload(ww_str_c(bomb), &a, &json, &form));
+    assert_true(ww_cookie_payload(ww_str_c(max), &a, &read));
+    assert_int_equal(read.json.len, 65536);
+    assert_false(ww_cookie_payload(ww_str_c(bomb), &a, &read));
 
     ww_buf_init(&value, 1 << 20);
     make_value(&value, 65536);
-    assert_true(ww_cookie_payload(ww_buf_str(&value), &a, &json, &form));
-    assert_int_equal(json.len, 65536);
+    assert_true(ww_cookie_payload(ww_buf_str(&value), &a, &read));
+    assert_int_equal(read.json.len, 65536);
     ww_buf_clear(&value);
     make_value(&value, 65537);
-    assert_false(ww_cookie_payload(ww_buf_str(&value), &a, &json, &form));
+    assert_false(ww_cookie_payload(ww_buf_str(&value), &a, &read));
     ww_buf_release(&value);
     ww_arena_release(&a);
 }
@@ -117,11 +146,10 @@ static void limit_is_64_kib_of_json(void **state)
 static void a_full_arena_reads_nothing(void **state)
 {
     struct ww_arena a;
-    ww_str json;
-    const char *form;
+    struct ww_readable read;
 
     ww_arena_init(&a, 16);
-    assert_false(ww_cookie_payload(ww_str_c(flask), &a, &json, &form));
+    assert_false(ww_cookie_payload(ww_str_c(flask), &a, &read));
     ww_arena_release(&a);
 }
 
@@ -130,8 +158,7 @@ static void every_beginning_is_none(void **state)
 {
     static const char *const all[] = { flask, flaskz, starlette, dj, djz };
     struct ww_arena a;
-    ww_str json;
-    const char *form;
+    struct ww_readable read;
 
     ww_arena_init(&a, 131072);
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -141,7 +168,7 @@ static void every_beginning_is_none(void **state)
             if (value.ptr[k] == '.' || value.ptr[k] == ':')
                 signature = k;
         for (size_t k = 0; k <= signature; k++)
-            assert_false(ww_cookie_payload(ww_str_upto(value, k), &a, &json, &form));
+            assert_false(ww_cookie_payload(ww_str_upto(value, k), &a, &read));
     }
     ww_arena_release(&a);
 }
@@ -210,6 +237,8 @@ int main(void)
         NONE("a version", "1.2.3"),
         NONE("a uuid", "0b0e0f5e-1b8a-4f0e-9f4b-2f2f4f4b4f4f"),
         NONE("analytics", "GA1.2.1234567890.1700000000"),
+        cmocka_unit_test(content_is_all_but_the_signature),
+        cmocka_unit_test(a_jwt_that_is_not_hmac_has_no_content),
         cmocka_unit_test(limit_is_64_kib_of_json),
         cmocka_unit_test(a_full_arena_reads_nothing),
         cmocka_unit_test(every_beginning_is_none),

@@ -247,6 +247,28 @@ static void a_payload_stands_under_the_value_as_kept(void **state)
     }
 }
 
+/* Two keys, one content, one second: the values differ, their content has one name, and neither
+ * tells what it is. */
+static void equal_contents_have_one_name(void **state)
+{
+    static const char content[] = "eyJ1c2VyIjoiYWRhIn0.awOoFw";
+    struct ww_mac_key key = { { 7 } };
+    struct ww_exchange *x = ww_exchange_new(65536);
+
+    (void)state;
+    ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"),
+                  ww_arena_printf(&x->arena, "a=%s.AAAAAAAAAAAAAAAAAAAAAAAAAAA", content));
+    ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"),
+                  ww_arena_printf(&x->arena, "a=%s.BBBBBBBBBBBBBBBBBBBBBBBBBBB", content));
+    ww_exchange_redact(x, &key);
+    assert_int_equal(x->payloads, 2);
+    assert_false(ww_str_eq(x->payload[0].value, x->payload[1].value));
+    assert_true(x->payload[0].content.len > 0);
+    assert_true(ww_str_eq(x->payload[0].content, x->payload[1].content));
+    assert_int_equal(ww_str_find(x->payload[0].content, WW_STR("awOoFw")), -1);
+    ww_exchange_free(x);
+}
+
 static void many_payloads_are_bounded(void **state)
 {
     static char value[64 * 1024];
@@ -325,6 +347,7 @@ int main(void)
         cmocka_unit_test(another_key_gives_another_mask),
         cmocka_unit_test(a_clearing_cookie_still_clears),
         cmocka_unit_test(a_payload_stands_under_the_value_as_kept),
+        cmocka_unit_test(equal_contents_have_one_name),
         cmocka_unit_test(many_payloads_are_bounded),
     };
     return cmocka_run_group_tests_name("redact", tests, NULL, NULL);

@@ -184,7 +184,10 @@ static void a_payload_is_kept_once(void **state)
     struct ww_writer *w = writer_at(p->path);
     struct ww_payload mine[] = {
         { .value = WW_STR("mac:1"), .form = "jwt", .json = WW_STR("{}") },
-        { .value = WW_STR("mac:2"), .form = "django", .json = WW_STR("[]") }
+        { .value = WW_STR("mac:2"),
+          .form = "django",
+          .json = WW_STR("[]"),
+          .content = WW_STR("mac:3") }
     };
     struct ww_payload got;
     struct ww_err err = { 0 };
@@ -202,6 +205,7 @@ static void a_payload_is_kept_once(void **state)
         assert_str(got.value, mine[i].value);
         assert_string_equal(got.form, mine[i].form);
         assert_str(got.json, mine[i].json);
+        assert_str(got.content, mine[i].content);
     }
     assert_int_equal(ww_reader_next_payload(r, &got, &err), 0);
     ww_reader_close(r);

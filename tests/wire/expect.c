@@ -113,7 +113,7 @@ static bool has_come(struct script *s, void *ctx)
 
     if (state == MESSAGE_BROKEN)
         script_fail(s, "what it got is malformed: %s", x->message.why);
-    return state == MESSAGE_WHOLE || (x->partial && state == MESSAGE_PARTIAL);
+    return state == (x->partial ? MESSAGE_PARTIAL : MESSAGE_WHOLE);
 }
 
 static void check_message_words(struct script *s, const struct message *m, ww_str rest)
@@ -158,6 +158,7 @@ static void expect_message(struct script *s, struct expectation *x, ww_str start
         script_fail(s, "it begins otherwise: '" WW_STRF "'",
                     WW_STRV(message_start_line(&x->message)));
     check_message_words(s, &x->message, rest);
+    x->end->mark = ww_memory_written(x->end->stream).len;
     x->end->taken += x->partial ? expect_untaken(x->end).len : x->message.used;
     message_release(&x->message);
 }

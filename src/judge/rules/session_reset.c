@@ -1,5 +1,6 @@
 /* judge: session-reset: a worker replaces or clears the session cookie that another one issued.
  */
+#include "../keys.h"
 #include "rule.h"
 
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #define KEPT_CERTAIN 2
 #define SEEN_CERTAIN 3
+#define PROVEN_LOST  2 /* once may be a page that resets the session by design */
 
 /* Of one cookie, one route, and one member of the payload: what became of it. */
 struct relation {
@@ -21,6 +23,7 @@ struct relation {
         bool read;
         bool is_id;
         bool payload;
+        bool keys_differ; /* the two workers are known to sign with different keys */
     } best;
     bool has_best;
 };
@@ -31,7 +34,8 @@ struct resets {
     struct ww_map at;
     struct relation *relation;
     size_t relations, cap;
-    uint32_t *reset_by;    /* by step: the relation that counted it as lost, or WW_NONE */
+    uint32_t *reset_by; /* by step: the relation that counted it as lost, or WW_NONE */
+    struct keys keys;
     struct ww_map control; /* cookie names that some worker kept of its own, on a read */
 };
 
@@ -71,6 +75,11 @@ static struct relation *relation_of(struct resets *r, uint32_t name, uint32_t ro
     return &r->relation[r->relations++];
 }
 
+static int how_telling(const struct reset *how)
+{
+    return (how->keys_differ ? 2 : 0) + (how->read ? 1 : 0);
+}
+
 static void count(struct resets *r, struct relation *rel, bool same, bool lost,
                   const struct reset *how)
 {
@@ -80,7 +89,7 @@ static void count(struct resets *r, struct relation *rel, bool same, bool lost,
     rel->table.changed_kept += !same && !lost;
     if (!same && lost)
         r->reset_by[how->reset] = (uint32_t)(rel - r->relation);
-    if (!same && lost && (!rel->has_best || (how->read && !rel->best.read))) {
+    if (!same && lost && (!rel->has_best || how_telling(how) > how_telling(&rel->best))) {
         rel->best = *how;
         rel->has_best = true;
     }
@@ -158,7 +167,8 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
     if (issued >= AMBIGUOUS ||
         m->v.step[step].started_us - m->v.step[issued].ended_us > REST_MAX_US)
         return;
-    bool same = m->v.step[issued].worker == m->v.step[step].worker;
+    size_t issuer = m->v.step[issued].worker, server = m->v.step[step].worker;
+    bool same = issuer == server;
     struct reset how = { .issued = issued,
                          .reset = step,
                          .lost = WW_NONE,
@@ -166,7 +176,9 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
                          .name = sent->name,
                          .read = l->kind == LOOK_READ,
                          .is_id = sent->is_id,
-                         .payload = sent->payload != WW_NONE };
+                         .payload = sent->payload != WW_NONE,
+                         .keys_differ =
+                             !same && ww_keys_differ(&r->keys, sent->name, issuer, server) };
 
     if (same && how.read && (set == NULL || set->pair == sent->pair) &&
         ww_map_find(&r->control, ww_word_text(&m->normal, sent->name)) == NULL)
@@ -203,6 +215,9 @@ static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
     ww_str name = ww_word_text(&r->m->normal, rel->best.name);
     bool at_large = rel->best.read && ww_map_find(&r->control, name) != NULL;
 
+    /* No control is needed: a signature that cannot be checked is refused. */
+    if (rel->best.keys_differ && t->changed_kept == 0 && t->changed_lost >= PROVEN_LOST)
+        return WW_CONFIRMED;
     if (ww_restarted_since(r->m, rel->best.issued, rel->best.reset))
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
     if (!rel->best.payload && !rel->best.is_id)
@@ -245,8 +260,11 @@ static void claim_relation(struct resets *r, const struct relation *rel)
                               WW_STRV(lost), WW_STRV(ww_quotable(m, b->place)));
 
     c.message = ww_arena_printf(
-        &m->arena, WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF,
-        WW_STRV(ww_step_words(m, b->reset)), (int)ww_step_pid(m, b->issued), WW_STRV(what));
+        &m->arena,
+        WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF "%s",
+        WW_STRV(ww_step_words(m, b->reset)), (int)ww_step_pid(m, b->issued), WW_STRV(what),
+        b->keys_differ ? "; the two sign the same content differently, so their keys differ"
+                       : "");
     ww_claim_witness(&c, m, b->issued, "issued", lost);
     ww_claim_witness(&c, m, b->reset, "reset", lost);
     ww_claim(m, &c);
@@ -271,12 +289,14 @@ static void check(struct model *m)
 
     ww_map_init(&r.at);
     ww_map_init(&r.control);
+    ww_keys_init(&r.keys);
     r.issuer = ww_xmalloc(words * sizeof *r.issuer);
     memset(r.issuer, 0xff, words * sizeof *r.issuer);
     r.reset_by = ww_xmalloc((m->v.steps + 1) * sizeof *r.reset_by);
     memset(r.reset_by, 0xff, (m->v.steps + 1) * sizeof *r.reset_by);
     for (size_t i = 0; i < m->v.steps; i++) {
         note_issued(&r, i);
+        ww_keys_note(&r.keys, m, i);
     }
     for (size_t i = 0; i < m->v.steps; i++) {
         judge_step(&r, i);
@@ -288,6 +308,7 @@ static void check(struct model *m)
     note_resets(&r);
     ww_map_release(&r.at);
     ww_map_release(&r.control);
+    ww_keys_release(&r.keys);
     free(r.relation);
     free(r.reset_by);
     free(r.issuer);
