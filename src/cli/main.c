@@ -74,7 +74,8 @@ static int complain(const struct command *cmd, const struct ww_err *err)
     ww_buf_add_printable(&out, ww_str_c(err->text));
     ww_buf_add_char(&out, '\n');
     if (err->code == WW_EUSAGE)
-        ww_buf_printf(&out, "Try 'whichworker %s --help'.\n", cmd == NULL ? "" : cmd->name);
+        ww_buf_printf(&out, "Try 'whichworker %s%s--help'.\n", cmd == NULL ? "" : cmd->name,
+                      cmd == NULL ? "" : " ");
     write_all(STDERR_FILENO, ww_buf_str(&out));
     ww_buf_release(&out);
     return status_of(err->code);
