@@ -53,6 +53,7 @@ enum ww_obstacle {
     WW_OBSTACLE_HANDOVER,   /* the owner may pass connections on to its children */
     WW_OBSTACLE_ROUTER,     /* the owner is a router that stands before the workers */
     WW_OBSTACLE_NETLINK,    /* the kernel refused or lost the query */
+    WW_OBSTACLE_BUSY,       /* nobody had accepted when the time was up; never of a look */
     WW_OBSTACLES
 };
 
@@ -78,6 +79,11 @@ WW_MUST enum ww_owner ww_attrib_look(struct ww_attrib *a, struct ww_flow *flow,
  */
 WW_MUST enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
                                         struct ww_worker *worker);
+
+/* A descriptor that becomes readable when this very worker has ended; the caller closes it. -1
+ * and ESRCH: it has ended already, also where another process has its PID by now. Another
+ * errno: this kernel cannot watch it. */
+int ww_worker_watch(struct ww_worker_id id, const char *proc_root);
 
 /* Of the last look or confirmation. */
 enum ww_obstacle ww_attrib_why(const struct ww_attrib *a);
@@ -117,6 +123,9 @@ WW_MUST enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow
                                       struct ww_worker *out_worker);
 WW_MUST enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
                                          struct ww_worker *worker);
+
+/* Of the last look or confirmation. */
+enum ww_obstacle ww_preload_why(const struct ww_preload *p);
 
 struct ww_preload_stats {
     uint64_t reports;   /* kept */

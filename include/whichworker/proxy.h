@@ -25,6 +25,7 @@ struct ww_proxy_config {
 struct ww_looker {
     enum ww_owner (*look)(void *ctx, struct ww_flow *flow, struct ww_worker *out_worker);
     enum ww_owner (*confirm)(void *ctx, struct ww_flow *flow, struct ww_worker *worker);
+    enum ww_obstacle (*why)(void *ctx); /* of the last of either; NULL: not to be had */
     void *ctx;
 };
 
@@ -44,6 +45,7 @@ struct ww_proxy_stats {
     uint64_t exchanges;
     uint64_t by[WW_SOURCES];
     uint64_t end[WW_ENDS];
+    uint64_t obstacle[WW_OBSTACLES]; /* why a worker stayed unknown or ambiguous */
     uint64_t connections; /* of clients */
     uint64_t dials;       /* upstream connections */
     uint64_t held;        /* requests that had to wait until a worker was known */

@@ -177,10 +177,13 @@ static enum ww_owner settle(struct ww_attrib *a, struct ww_flow *flow, struct ww
         note_owner(flow, k, fd);
         return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_ROUTER);
     }
-    if (master != NULL && (!k->listens || younger(k, flow)))
+
+    bool doubted = k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER;
+
+    if (master != NULL && (!k->listens || (younger(k, flow) && !doubted)))
         return settle_given(a, flow, k, fd);
     note_owner(flow, k, fd);
-    if (k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER)
+    if (doubted)
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
     if (master == NULL && (brood.blind || ww_family_passes(&a->family, k, last_pid)))
         return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_HANDOVER);
@@ -205,6 +208,10 @@ static enum ww_owner missing(struct ww_attrib *a, struct ww_flow *flow,
         if (!ww_family_scan(&a->family, &a->upstream, flow->state.inode))
             return say(a, WW_OWNER_UNSETTLED, WW_OBSTACLE_NETLINK);
         *out_owner = ww_family_owner(&a->family, flow->state.inode, out_fd);
+        /* While it was looking, the connection may have gone to a child of one that it had
+         * looked at already. */
+        if (*out_owner == NULL)
+            *out_owner = ww_family_owner_among_new(&a->family, flow->state.inode, out_fd);
         if (*out_owner != NULL)
             return WW_OWNER_KNOWN;
         if (!still_there(a, flow))
@@ -294,6 +301,16 @@ static enum ww_owner of_the_dead(struct ww_attrib *a, const struct ww_flow *flow
                              : say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
 }
 
+static bool ended(struct ww_kin *k)
+{
+    return !ww_kin_alive(k) || k->proc.state == 'Z';
+}
+
+/*
+ * While the PID given out last stays the same nothing has been forked: so much for a process
+ * that is proven. Of any other the children are looked at in any case, since the kernel gives
+ * out a child's PID before it shows the child.
+ */
 static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, struct ww_kin *k)
 {
     uint64_t last_pid = ww_family_last_pid(&a->family);
@@ -303,11 +320,12 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
 
     if (quiet && proven)
         return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
-    if (!quiet) {
-        if (!ww_kin_alive(k) || k->proc.state == 'Z')
-            return of_the_dead(a, flow);
-        brood = ww_family_brood(&a->family, k, flow->opened_us, flow->state.inode, last_pid);
-    }
+    if (ended(k))
+        return of_the_dead(a, flow);
+    brood = ww_family_brood(&a->family, k, flow->opened_us, flow->state.inode,
+                            proven ? last_pid : 0);
+    if (brood.blind && ended(k))
+        return of_the_dead(a, flow);
     if (proven && brood.holds)
         return say(a, WW_OWNER_AMBIGUOUS, WW_OBSTACLE_SHARED);
     if (proven)
@@ -318,9 +336,11 @@ static enum ww_owner confirm_owner(struct ww_attrib *a, struct ww_flow *flow, st
     if (ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_YES)
         return held_throughout(a, k, last_pid);
     /* Children that the kernel itself reaps leave no trace in their parent. */
-    if (!flow->state.named || (!quiet && ww_proc_ignores_children(&k->proc)))
-        return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
-    return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
+    if (flow->state.named && (quiet || !ww_proc_ignores_children(&k->proc)))
+        return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
+    if (ended(k))
+        return of_the_dead(a, flow);
+    return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
 }
 
 /* Members that came since, such as the workers behind a router, show what an unproven one is.
@@ -463,6 +483,9 @@ static const struct {
     [WW_OBSTACLE_NETLINK] = { "the kernel did not answer the question about the connection",
                               "check that sock_diag is allowed here (a seccomp filter of a "
                               "container may forbid it)" },
+    [WW_OBSTACLE_BUSY] = { "no worker accepted the request before --attrib-timeout, and it was "
+                           "too late to see when the answer came",
+                           "raise --attrib-timeout, or start more workers" },
 };
 
 const char *ww_obstacle_sentence(enum ww_obstacle o)

@@ -21,6 +21,14 @@
  * such limit. */
 #define SESSIONS_MAX 100000
 
+/* So it is with the workers of a server that forks for every connection: beyond this many the
+ * ended ones are forgotten. The summary lists the first of those that are left. */
+#define WORKERS_MAX   1024
+#define WORKERS_SHOWN 64
+
+/* A request that waited so long for a free worker says so in its line. */
+#define QUEUED_WORTH_SAYING_US 10000
+
 #define COLOURS 6
 
 struct seen_worker {
@@ -44,7 +52,8 @@ struct live {
     struct seen_worker *worker;
     size_t workers;
     size_t workers_cap;
-    struct last *last; /* by session */
+    size_t workers_forgotten; /* before those */
+    struct last *last;        /* by session */
     size_t lasts;
     size_t lasts_cap;
     size_t forgotten; /* sessions before those */
@@ -84,8 +93,35 @@ static size_t find_worker(const struct live *l, struct ww_worker_id id)
     return WW_NO_WORKER;
 }
 
+static void forget_sessions(struct live *l)
+{
+    ww_sessions_free(l->sessions);
+    l->sessions = ww_sessions_new();
+    l->forgotten += l->lasts;
+    l->lasts = 0;
+}
+
+/* Their places change, so what points at them is forgotten too. */
+static void forget_the_dead(struct live *l)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->workers; i++) {
+        if (l->worker[i].worker.ended_us == 0)
+            l->worker[kept++] = l->worker[i];
+    }
+    if (kept == l->workers)
+        return;
+    l->workers_forgotten += l->workers - kept;
+    l->workers = kept;
+    forget_sessions(l);
+}
+
 void live_worker(struct live *l, const struct ww_worker *w)
 {
+    if (l->workers >= WORKERS_MAX)
+        forget_the_dead(l);
+
     size_t i = find_worker(l, w->id);
 
     if (i == WW_NO_WORKER) {
@@ -152,6 +188,9 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
     ww_buf_add_printable(&l->out, target.len == 0 ? WW_STR("-") : target);
     if (target.len < x->target.len)
         ww_buf_add_c(&l->out, "...");
+    if (x->accepted_us != 0 && x->accepted_us - x->connected_us >= QUEUED_WORTH_SAYING_US)
+        ww_buf_printf(&l->out, "  (%.1f ms until it was accepted)",
+                      (double)(x->accepted_us - x->connected_us) / 1000);
     if (x->end != WW_END_COMPLETE)
         ww_buf_printf(&l->out, "  %s", ww_end_token(x->end));
     if (split)
@@ -162,14 +201,6 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
         l->out.full = false;
         l->left_out++;
     }
-}
-
-static void forget_sessions(struct live *l)
-{
-    ww_sessions_free(l->sessions);
-    l->sessions = ww_sessions_new();
-    l->forgotten += l->lasts;
-    l->lasts = 0;
 }
 
 void live_exchange(struct live *l, const struct ww_exchange *x)
@@ -225,16 +256,31 @@ static const char *s_of(uint64_t n)
 
 static void put_workers(const struct live *l, struct ww_buf *out)
 {
-    for (size_t i = 0; i < l->workers; i++) {
+    size_t shown = l->workers < WORKERS_SHOWN ? l->workers : WORKERS_SHOWN;
+    size_t more = l->workers - shown + l->workers_forgotten;
+
+    for (size_t i = 0; i < shown; i++) {
         const struct seen_worker *w = &l->worker[i];
 
         ww_buf_printf(out, "  w%" PRIu32 "  pid %-8" PRId32 " %8" PRIu64 " exchange%s%s\n",
                       w->worker.slot, w->worker.id.pid, w->exchanges, s_of(w->exchanges),
                       w->worker.ended_us != 0 ? ", ended" : "");
     }
+    if (more > 0)
+        ww_buf_printf(out, "  and %zu more\n", more);
 }
 
-static void put_attribution(const struct live *l, struct ww_buf *out)
+static void put_obstacles(const uint64_t *count, struct ww_buf *out)
+{
+    for (int o = WW_OBSTACLE_NONE + 1; o < WW_OBSTACLES; o++)
+        if (count[o] > 0)
+            ww_buf_printf(out, "  %" PRIu64 " not known: %s\n    remedy: %s\n", count[o],
+                          ww_obstacle_sentence((enum ww_obstacle)o),
+                          ww_obstacle_remedy((enum ww_obstacle)o));
+}
+
+static void put_attribution(const struct live *l, const struct live_ending *e,
+                            struct ww_buf *out)
 {
     uint64_t forwarded = l->exchanges - l->by[WW_BY_NOBODY];
     uint64_t unknown = l->by[WW_BY_UNKNOWN] + l->by[WW_BY_AMBIGUOUS];
@@ -245,6 +291,7 @@ static void put_attribution(const struct live *l, struct ww_buf *out)
         ww_buf_printf(out, " (%" PRIu64 " unknown, %" PRIu64 " ambiguous)",
                       l->by[WW_BY_UNKNOWN], l->by[WW_BY_AMBIGUOUS]);
     ww_buf_add_char(out, '\n');
+    put_obstacles(e->proxy.obstacle, out);
     for (int end = WW_END_COMPLETE + 1; end < WW_ENDS; end++)
         if (l->end[end] > 0)
             ww_buf_printf(out, "  %" PRIu64 " %s: %s\n", l->end[end],
@@ -254,18 +301,20 @@ static void put_attribution(const struct live *l, struct ww_buf *out)
 void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out)
 {
     size_t sessions = l->forgotten + l->lasts;
+    size_t workers = l->workers_forgotten + l->workers;
 
     ww_buf_printf(out,
                   "%" PRIu64 " exchange%s on %" PRIu64
                   " connection%s in %.1f s, %zu session%s, %zu worker%s\n",
-                  l->exchanges, s_of(l->exchanges), e->connections, s_of(e->connections),
-                  e->seconds, sessions, s_of(sessions), l->workers, s_of(l->workers));
+                  l->exchanges, s_of(l->exchanges), e->proxy.connections,
+                  s_of(e->proxy.connections), e->seconds, sessions, s_of(sessions), workers,
+                  s_of(workers));
     put_workers(l, out);
-    put_attribution(l, out);
-    if (e->held > 0)
+    put_attribution(l, e, out);
+    if (e->proxy.held > 0)
         ww_buf_printf(
             out, "  %" PRIu64 " request%s waited until a worker was known to have accepted\n",
-            e->held, s_of(e->held));
+            e->proxy.held, s_of(e->proxy.held));
     if (e->stalls > 0)
         ww_buf_printf(out,
                       "  reading stopped %" PRIu64 " time%s to let the recorder catch up\n",

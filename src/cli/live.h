@@ -2,7 +2,7 @@
 #ifndef WW_LIVE_H
 #define WW_LIVE_H
 
-#include <whichworker/sink.h>
+#include <whichworker/proxy.h>
 
 struct live;
 
@@ -17,8 +17,7 @@ void live_flush(struct live *l);
 
 /* When the recorder's thread has ended: what has been seen, and where it went. */
 struct live_ending {
-    uint64_t connections;
-    uint64_t held; /* requests that waited until their worker was known */
+    struct ww_proxy_stats proxy;
     uint64_t stalls;
     uint64_t lost;
     double seconds;

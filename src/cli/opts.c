@@ -33,7 +33,7 @@ const struct option_row options_table[] = {
       .help = "how much of each body is recorded",
       .text = "A longer body is forwarded whole and recorded as cut: what is missing from a cut body proves\n"
               "nothing to the judge. 0 records no bodies, and leaves only splits, refusals and cookies to judge." },
-    { .name = "connect-timeout", MSEC(proxy.connect_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "5s",
+    { .name = "connect-timeout", MSEC(proxy.connect_timeout_ms), .commands = FOR_PROXY | FOR_DOCTOR, .arg = "TIME", .dflt = "5s",
       .help = "how long connecting to the upstream may take (then 504)" },
     { .name = "drain-timeout", MSEC(proxy.drain_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "10s",
       .help = "how long exchanges in flight may take after SIGINT or SIGTERM",
@@ -42,7 +42,7 @@ const struct option_row options_table[] = {
       .help = "the least grade that fails: proven, confirmed, likely, possible, split or none",
       .text = "`split` fails on every change of worker within a session, also a harmless one: for people who\n"
               "know that their application needs affinity. `none` never fails." },
-    { .name = "format", FORMAT(format), .commands = FOR_REPORT, .arg = "FORMAT", .dflt = "text",
+    { .name = "format", FORMAT(format), .commands = FOR_REPORT | FOR_DOCTOR, .arg = "FORMAT", .dflt = "text",
       .help = "text or json" },
     { .name = "handover-timeout", MSEC(proxy.handover_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "250ms",
       .help = "how long to wait for a process that may pass a connection on",
@@ -68,6 +68,8 @@ const struct option_row options_table[] = {
       .help = "the least share of exchanges whose worker must be known",
       .text = "Below it the verdict is inconclusive: too much may have gone unseen." },
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
+    { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
+      .help = "open no connection: look only at what is there" },
     { .name = "no-preload", BOOL(no_preload), .commands = FOR_RUN,
       .help = "load nothing into the backend: only the kernel tells who accepted",
       .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
@@ -80,7 +82,7 @@ const struct option_row options_table[] = {
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
       .help = "record every exchange into this new file",
       .text = "A SQLite database, for `whichworker report` and for any SQLite tool. An existing file is refused." },
-    { .name = "upstream", ADDR(upstream), .commands = FOR_PROXY, .arg = "ADDR",
+    { .name = "upstream", ADDR(upstream), .commands = FOR_PROXY | FOR_DOCTOR, .arg = "ADDR",
       .help = "the backend: host:port, [v6]:port, unix:/path or http://host:port" },
     { .name = "verbose", BOOL(verbose), .commands = FOR_PROXY, .help = "log what the proxy does" },
     { .name = "version", BOOL(version), .commands = FOR_ALL, .help = "print the version" },

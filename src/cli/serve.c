@@ -151,6 +151,11 @@ static enum ww_owner confirm(void *ctx, struct ww_flow *flow, struct ww_worker *
     return ww_attrib_confirm(ctx, flow, worker);
 }
 
+static enum ww_obstacle why(void *ctx)
+{
+    return ww_attrib_why(ctx);
+}
+
 static enum ww_owner look_preload(void *ctx, struct ww_flow *flow, struct ww_worker *out_worker)
 {
     return ww_preload_look(ctx, flow, out_worker);
@@ -159,6 +164,11 @@ static enum ww_owner look_preload(void *ctx, struct ww_flow *flow, struct ww_wor
 static enum ww_owner confirm_preload(void *ctx, struct ww_flow *flow, struct ww_worker *worker)
 {
     return ww_preload_confirm(ctx, flow, worker);
+}
+
+static enum ww_obstacle why_preload(void *ctx)
+{
+    return ww_preload_why(ctx);
 }
 
 static void on_reports(void *ctx)
@@ -245,7 +255,9 @@ static int open_preload(struct server *s, struct ww_looker *out, struct ww_err *
 
     ww_preload_attach(p, s->attrib);
     ww_dialer_name(s->dialer, ww_preload_client_name(p));
-    *out = (struct ww_looker){ .look = look_preload, .confirm = confirm_preload, .ctx = p };
+    *out = (struct ww_looker){
+        .look = look_preload, .confirm = confirm_preload, .why = why_preload, .ctx = p
+    };
     for (size_t i = 0; i < WW_SHIM_SOCKETS; i++) {
         struct report_watch *w = &s->watch[i];
 
@@ -266,7 +278,9 @@ static int open_proxy(struct server *s, const struct config *c, const struct ww_
         return err->code;
     s->dialer = ww_dialer_new(s->loop, upstream);
 
-    struct ww_looker looker = { .look = look, .confirm = confirm, .ctx = s->attrib };
+    struct ww_looker looker = {
+        .look = look, .confirm = confirm, .why = why, .ctx = s->attrib
+    };
 
     if (s->extra != NULL && s->extra->preload != NULL && open_preload(s, &looker, err) < 0)
         return err->code;
@@ -334,10 +348,8 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
     int status = WW_OK;
     int64_t now = ww_clock_wall_us();
 
-    if (s->proxy != NULL) {
-        ending.connections = ww_proxy_stats(s->proxy)->connections;
-        ending.held = ww_proxy_stats(s->proxy)->held;
-    }
+    if (s->proxy != NULL)
+        ending.proxy = *ww_proxy_stats(s->proxy);
     if (s->extra != NULL)
         s->extra->close(s->extra->ctx);
     for (size_t i = 0; i < WW_SHIM_SOCKETS; i++)

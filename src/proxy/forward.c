@@ -75,6 +75,8 @@ static void finish(struct forward *f)
     x->response_body.bytes = ww_str_n(f->response_capture.ptr, f->response_capture.len);
     if (x->worker.pid != 0)
         roster_see(&c->proxy->roster, &f->worker);
+    else if (x->by == WW_BY_UNKNOWN || x->by == WW_BY_AMBIGUOUS)
+        proxy_note_obstacle(c->proxy, f->hold.why);
     upstream_close(f);
     f->state = FORWARD_DONE;
     f->x = NULL;

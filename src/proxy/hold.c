@@ -37,12 +37,18 @@ void holds_release(struct holds *hs)
     hs->tick = NULL;
 }
 
+static enum ww_obstacle why(const struct holds *hs)
+{
+    return hs->looker.why == NULL ? WW_OBSTACLE_NONE : hs->looker.why(hs->looker.ctx);
+}
+
 /* Looks; true if the answer is final, also because the time is up. */
 static bool settled(struct holds *hs, struct hold *h, int64_t now, enum ww_owner *owner,
                     struct ww_worker *worker)
 {
     h->looks++;
     *owner = hs->looker.look(hs->looker.ctx, &h->flow, worker);
+    h->why = why(hs);
     switch (*owner) {
     case WW_OWNER_KNOWN:
     case WW_OWNER_UNKNOWN:
@@ -51,6 +57,7 @@ static bool settled(struct holds *hs, struct hold *h, int64_t now, enum ww_owner
         if (now - h->began_us < hs->attrib_timeout_us)
             return false;
         *owner = WW_OWNER_UNKNOWN;
+        h->why = WW_OBSTACLE_BUSY;
         return true;
     case WW_OWNER_UNSETTLED:
     case WW_OWNER_AMBIGUOUS:
@@ -152,5 +159,21 @@ void hold_cancel(struct holds *hs, struct hold *h)
 
 enum ww_owner hold_confirm(struct holds *hs, struct hold *h, struct ww_worker *worker)
 {
-    return hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
+    enum ww_owner owner = WW_OWNER_KNOWN;
+
+    /* It went out before anybody had accepted: now somebody has, and may still hold it. */
+    if (h->why == WW_OBSTACLE_BUSY)
+        owner = hs->looker.look(hs->looker.ctx, &h->flow, worker);
+    if (owner == WW_OWNER_KNOWN)
+        owner = hs->looker.confirm(hs->looker.ctx, &h->flow, worker);
+    else if (owner != WW_OWNER_AMBIGUOUS)
+        owner = WW_OWNER_UNKNOWN;
+
+    enum ww_obstacle now = why(hs);
+
+    /* That the connection is closed by now is no reason where there was one before. */
+    if (owner == WW_OWNER_KNOWN || h->why == WW_OBSTACLE_NONE ||
+        (now != WW_OBSTACLE_NONE && now != WW_OBSTACLE_CLOSED))
+        h->why = now;
+    return owner;
 }

@@ -23,6 +23,7 @@ struct hold {
     void *ctx;
     unsigned looks;
     bool on_list;
+    enum ww_obstacle why; /* it is not known; NONE: it is */
 };
 
 /* All held requests, oldest first, and the one timer that looks at them: no hold, no timer. */

@@ -2,6 +2,7 @@
 #include "proxy_private.h"
 
 #include <whichworker/arena.h>
+#include <whichworker/log.h>
 #include <whichworker/units.h>
 
 #include <stdlib.h>
@@ -61,6 +62,13 @@ void proxy_emit(struct ww_proxy *p, struct ww_exchange *x)
     p->stats.by[x->by]++;
     p->stats.end[x->end]++;
     p->parts.sink->exchange(p->parts.sink, x);
+}
+
+void proxy_note_obstacle(struct ww_proxy *p, enum ww_obstacle why)
+{
+    if (p->stats.obstacle[why]++ == 0 && why != WW_OBSTACLE_NONE)
+        ww_log(WW_LOG_WARN, "worker unknown", "%s; remedy: %s", ww_obstacle_sentence(why),
+               ww_obstacle_remedy(why));
 }
 
 void proxy_forget(struct client *c)

@@ -115,6 +115,7 @@ struct ww_proxy {
 int64_t proxy_now_us(const struct ww_proxy *p); /* since 1970, never going back */
 void proxy_forget(struct client *c);            /* takes it off the list */
 void proxy_emit(struct ww_proxy *p, struct ww_exchange *x);
+void proxy_note_obstacle(struct ww_proxy *p, enum ww_obstacle why); /* says it the first time */
 
 /* client.c */
 void client_new(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr *peer);

@@ -2,11 +2,14 @@
 #include "roster.h"
 
 #include <whichworker/arena.h>
+#include <whichworker/attrib.h>
 #include <whichworker/units.h>
 
+#include <errno.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#define ROSTER_DEAD_MAX 256
 
 struct roster_entry {
     struct ww_worker worker;
@@ -40,13 +43,40 @@ void roster_release(struct roster *r)
     *r = (struct roster){ 0 };
 }
 
+static void note_death(struct roster_entry *e)
+{
+    stop_watching(e);
+    e->worker.ended_us = ww_clock_mono_us() + e->roster->wall_offset_us;
+    e->roster->dead++;
+}
+
 static void on_death(void *ctx)
 {
     struct roster_entry *e = ctx;
 
-    stop_watching(e);
-    e->worker.ended_us = ww_clock_mono_us() + e->roster->wall_offset_us;
+    note_death(e);
     e->roster->sink->worker(e->roster->sink, &e->worker);
+}
+
+/* A server that forks for every connection has a new worker each time: of the dead only the
+ * last are remembered, for an exchange that outlived its worker. */
+static void forget_the_long_dead(struct roster *r)
+{
+    size_t kept = 0;
+    size_t surplus = r->dead / 2;
+
+    if (r->dead < ROSTER_DEAD_MAX)
+        return;
+    for (size_t i = 0; i < r->n; i++) {
+        if (surplus > 0 && r->entry[i]->worker.ended_us != 0) {
+            free(r->entry[i]);
+            surplus--;
+            r->dead--;
+        } else {
+            r->entry[kept++] = r->entry[i];
+        }
+    }
+    r->n = kept;
 }
 
 /* The lowest slot that no living worker has. */
@@ -64,9 +94,11 @@ static uint32_t free_slot(const struct roster *r)
 
 static void watch(struct roster_entry *e)
 {
-    e->pidfd = (int)syscall(SYS_pidfd_open, e->worker.id.pid, 0);
+    e->pidfd = ww_worker_watch(e->worker.id, "/proc");
     if (e->pidfd >= 0)
         e->ready = ww_ready_new(e->roster->loop, e->pidfd, on_death, e, NULL);
+    else if (errno == ESRCH)
+        note_death(e);
 }
 
 void roster_see(struct roster *r, const struct ww_worker *w)
@@ -74,6 +106,8 @@ void roster_see(struct roster *r, const struct ww_worker *w)
     for (size_t i = r->n; i-- > 0;)
         if (ww_worker_same(r->entry[i]->worker.id, w->id))
             return;
+
+    forget_the_long_dead(r);
 
     struct roster_entry *e = ww_xcalloc(1, sizeof(*e));
 

@@ -11,6 +11,7 @@ struct roster {
     struct roster_entry **entry;
     size_t n;
     size_t cap;
+    size_t dead; /* entries of workers that have ended */
     struct ww_loop *loop;
     struct ww_sink *sink;
     int64_t wall_offset_us;

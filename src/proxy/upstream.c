@@ -101,7 +101,8 @@ static void let_go(struct forward *f, enum ww_owner owner, const struct ww_worke
     struct ww_proxy *p = c->proxy;
 
     name_worker(f, owner, worker);
-    f->x->accepted_us = proxy_now_us(p);
+    if (owner == WW_OWNER_KNOWN || f->hold.flow.state.accepted_us != 0)
+        f->x->accepted_us = proxy_now_us(p);
     f->state = FORWARD_AWAIT;
     batch_reset(&p->batch);
     if (f->head_begun) {

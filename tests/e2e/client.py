@@ -48,15 +48,18 @@ class Client:
         self.close()
 
 
-def many(proxy, target, total, clients):
-    """`total` GETs over `clients` keep-alive connections at once; the replies, in no order."""
+def many(proxy, target, total, clients, fresh=False, timeout=TIMEOUT):
+    """`total` GETs of `clients` at once; the replies, in no order. Each client keeps its connection
+    alive, or makes a fresh one for each request."""
     replies, errors = [], []
 
     def work(count):
         try:
-            with Client(proxy) as client:
-                for _ in range(count):
-                    replies.append(client.get(target))
+            rounds = [1] * count if fresh else [count]
+            for part in rounds:
+                with Client(proxy, timeout) as client:
+                    for _ in range(part):
+                        replies.append(client.get(target))
         except Exception as error:  # the thread must tell the test, whatever it was
             errors.append(error)
 

@@ -6,6 +6,7 @@ The same answers through WSGI (`app`) and ASGI (`asgi`):
   /bytes?n=     n bytes with a Content-Length
   /chunks?n=&size=   n pieces without a Content-Length
   /sleep?ms=    answers late
+  /until?path=  answers once that file is there; says that it waits by making path.PID
   /status?code= an empty answer with this status
   /tagged       sends an X-Worker-PID of its own
   /die?after=   declares 1 MiB, sends this many bytes, and kills its own process
@@ -104,7 +105,8 @@ def die(asked):
 
 ANSWERS = {"/": lambda asked: as_json({"pid": os.getpid()}), "/echo": echo, "/bytes": sized,
            "/chunks": chunks, "/status": status, "/tagged": tagged, "/die": die,
-           "/sleep": lambda asked: as_json({"pid": os.getpid()})}
+           "/sleep": lambda asked: as_json({"pid": os.getpid()}),
+           "/until": lambda asked: as_json({"pid": os.getpid()})}
 
 
 def answer(asked):
@@ -113,8 +115,15 @@ def answer(asked):
     return ANSWERS[asked.path](asked)
 
 
-def delay(asked):
-    return asked.number("ms") / 1000.0 if asked.path == "/sleep" else 0
+def delays(asked):
+    """How long to sleep before the answer, one piece after another."""
+    if asked.path == "/sleep":
+        yield asked.number("ms") / 1000.0
+    elif asked.path == "/until":
+        path = asked.query["path"]
+        open("%s.%d" % (path, os.getpid()), "w").close()
+        while not os.path.exists(path):
+            yield 0.01
 
 
 # ---- WSGI
@@ -136,8 +145,8 @@ def app(environ, start_response):
                   wsgi_headers(environ))
     for piece in iter(lambda: environ["wsgi.input"].read(1 << 16), b""):
         asked.body(piece)
-    if delay(asked):
-        time.sleep(delay(asked))
+    for seconds in delays(asked):
+        time.sleep(seconds)
     code, fields, pieces = answer(asked)
     start_response("%d %s" % (code, REASONS.get(code, "Something")), fields)
     return (piece for piece in pieces if piece is not None)
@@ -164,7 +173,8 @@ async def asgi(scope, receive, send):
     headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
     asked = Asked(scope["method"], scope["path"], scope["query_string"].decode(), headers)
     await asgi_body(asked, receive)
-    await asyncio.sleep(delay(asked))
+    for seconds in delays(asked):
+        await asyncio.sleep(seconds)
     code, fields, pieces = answer(asked)
     await send({"type": "http.response.start", "status": code,
                 "headers": [(k.encode(), v.encode()) for k, v in fields]})
