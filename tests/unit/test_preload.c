@@ -333,10 +333,9 @@ static void test_descriptors_that_come_along_are_closed(void **state)
         _exit(sendmsg(socket(AF_UNIX, SOCK_DGRAM, 0), &m, 0) < 0);
     }
 
-    int status = -1;
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    /* What it counts as strange shows that it was sent; valgrind may change the child's status.
+     */
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
     ww_preload_drain(p, 0);
     assert_int_equal(ww_preload_stats(p)->strange, 1);
     assert_int_equal(count_descriptors(), before);
