@@ -17,6 +17,7 @@ struct ww_proxy_config {
     uint32_t drain_timeout_ms;    /* what is in flight when the proxy is stopped may take this */
     uint64_t max_head_bytes;      /* of a request (431) and of a response (502) */
     uint64_t max_body_bytes;      /* of a request: 413; 0: no limit */
+    ww_str worker_header;         /* the response field in which a worker names its PID; absent: none */
     uint64_t capture_body_bytes;  /* how much of each body is kept in the exchange */
 };
 

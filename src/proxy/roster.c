@@ -62,8 +62,11 @@ static uint32_t free_slot(const struct roster *r)
     }
 }
 
+/* A PID that only a header has told may be one of another machine: here it is somebody else's. */
 static void watch(struct roster_entry *e)
 {
+    if (e->worker.id.start_ticks == 0)
+        return;
     e->pidfd = (int)syscall(SYS_pidfd_open, e->worker.id.pid, 0);
     if (e->pidfd >= 0)
         e->ready = ww_ready_new(e->roster->loop, e->pidfd, on_death, e, NULL);
