@@ -12,10 +12,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BATCH 16 /* datagrams of one system call; a queue holds 11 of them as a rule */
-#define ROUNDS                                                                                 \
-    8              /* of a batch, for each socket and drain: a flood must not hold up the loop \
-                    */
+/* Datagrams of one system call, and calls for one socket: a flood must not hold up the loop. */
+#define BATCH  16
+#define ROUNDS 8
+
 #define GUESTS 512 /* processes whose descent is remembered */
 
 /* A process that is not believed is looked at again after this; its PID may have a new owner.

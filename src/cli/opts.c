@@ -86,6 +86,12 @@ const struct option_row options_table[] = {
       .help = "the backend: host:port, [v6]:port, unix:/path or http://host:port" },
     { .name = "verbose", BOOL(verbose), .commands = FOR_PROXY, .help = "log what the proxy does" },
     { .name = "version", BOOL(version), .commands = FOR_ALL, .help = "print the version" },
+    { .name = "worker-header", STR(proxy.worker_header), .commands = FOR_PROXY, .arg = "NAME",
+      .help = "the response field in which a worker gives its own PID",
+      .text = "For workers that the kernel cannot name from here: on another machine, in another container, of\n"
+              "another user. examples/worker_header/ has the few lines that make a WSGI or ASGI application or\n"
+              "gunicorn send it. Where the kernel knows too, the kernel is believed, and the report warns if\n"
+              "the two differ." },
     { .name = NULL },
 };
 /* clang-format on */

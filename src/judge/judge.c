@@ -119,17 +119,19 @@ static bool names_a_worker(const struct ww_exchange *x)
            x->worker.pid != 0;
 }
 
-static void note_contradiction(struct ww_contradiction *c, const struct ww_exchange *x)
+static void note_disagreement(struct ww_verdict *v, const struct ww_exchange *x)
 {
-    if (x->also_by == WW_BY_NOBODY || x->also_worker.pid == x->worker.pid)
+    struct ww_disagreement *d = &v->disagreement[x->also_by];
+
+    if (x->also_by == WW_BY_NOBODY)
         return;
-    if (c->exchanges++ > 0)
-        return;
-    c->exchange = x->id;
-    c->by = x->by;
-    c->also_by = x->also_by;
-    c->pid = x->worker.pid;
-    c->also_pid = x->also_worker.pid;
+    if (d->exchanges == 0)
+        *d = (struct ww_disagreement){ .by = x->by,
+                                       .also_by = x->also_by,
+                                       .first = x->id,
+                                       .pid = x->worker.pid,
+                                       .also_pid = x->also_worker.pid };
+    d->exchanges++;
 }
 
 void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
@@ -141,7 +143,6 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
     for (size_t i = 0; i < x->payloads; i++) {
         ww_judge_payload(j, &x->payload[i]);
     }
-    note_contradiction(&m->v.contradiction, x);
     if (at == m->step_cap)
         m->v.step = ww_grow(m->v.step, at + 1, &m->step_cap, sizeof *m->v.step);
     if (at == m->look_cap)
@@ -168,6 +169,7 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
     ww_look(m, x, &m->look[at]);
     m->v.steps++;
     m->v.by[x->by]++;
+    note_disagreement(&m->v, x);
 }
 
 /* ---- workers */

@@ -210,8 +210,8 @@ size_t upstream_send_body(struct forward *f, ww_str bytes)
     return used;
 }
 
-/* A report says when it was accepted; a look only says when that was seen. A worker that is quick
- * accepts before we know that we are connected. */
+/* A report says when it was accepted; a look only says when that was seen. A worker that is
+ * quick accepts before we know that we are connected. */
 static void note_acceptance(struct forward *f)
 {
     struct ww_exchange *x = f->x;
@@ -233,6 +233,38 @@ static void note_answer(struct forward *f)
     f->x->answered_us = proxy_now_us(f->client->proxy);
     name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
     note_acceptance(f);
+}
+
+/* The PID that the worker itself gives in its response; 0: none, or none that can be read. */
+static int32_t claimed_pid(const struct forward *f, const struct ww_head *h)
+{
+    ww_str name = f->client->proxy->cfg.worker_header;
+    uint64_t pid = 0;
+
+    if (name.len == 0 || ww_fields_count(&h->fields, name) != 1 ||
+        !ww_str_u64(ww_fields_get(&h->fields, name), &pid) || pid > INT32_MAX)
+        return 0;
+    return (int32_t)pid;
+}
+
+/* What a worker says of itself counts where nobody else knows; where somebody else knows
+ * better, that the two differ is remembered: an id that was made before the fork is every
+ * worker's. */
+static void note_claim(struct forward *f, const struct ww_head *h)
+{
+    struct ww_exchange *x = f->x;
+    struct ww_worker_id claimed = { .pid = claimed_pid(f, h) };
+
+    if (claimed.pid == 0 || claimed.pid == x->worker.pid)
+        return;
+    if (x->worker.pid != 0) {
+        x->also_by = WW_BY_HEADER;
+        x->also_worker = claimed;
+        return;
+    }
+    x->by = WW_BY_HEADER;
+    x->worker = claimed;
+    f->worker = (struct ww_worker){ .id = claimed };
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
@@ -264,6 +296,7 @@ static bool take_head(struct forward *f)
         relay_interim(f, &h);
         return true;
     }
+    note_claim(f, &h);
     f->response = h;
     f->x->status = h.status;
     f->x->response_fields = h.fields;

@@ -204,21 +204,6 @@ static void a_killed_recorder_is_told(void **state)
     assert_has(text, "2 exchanges that could not be written");
 }
 
-static void two_sources_that_differ_are_both_named(void **state)
-{
-    struct box *b = *state;
-
-    assert_true(ww_str_find(render(b), WW_STR("claimed for two workers")) < 0);
-    b->cars.v.contradiction = (struct ww_contradiction){ .exchanges = 3,
-                                                         .exchange = 12,
-                                                         .by = WW_BY_KERNEL,
-                                                         .also_by = WW_BY_HEADER,
-                                                         .pid = 4711,
-                                                         .also_pid = 4700 };
-    assert_has(render(b), "3 exchanges are claimed for two workers: of exchange 12 kernel says "
-                          "4711 and header says 4700");
-}
-
 static void nearly_all_is_not_all(void **state)
 {
     struct box *b = *state;
@@ -432,7 +417,6 @@ int main(void)
         WITH_BOX(the_timeline_has_a_lane_for_each_worker),
         WITH_BOX(the_recording_is_described),
         WITH_BOX(a_killed_recorder_is_told),
-        WITH_BOX(two_sources_that_differ_are_both_named),
         WITH_BOX(nearly_all_is_not_all),
         WITH_BOX(the_last_line_counts_the_guarantees),
         WITH_BOX(without_finding_it_says_so),
