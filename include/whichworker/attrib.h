@@ -124,6 +124,9 @@ WW_MUST enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow
 WW_MUST enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
                                          struct ww_worker *worker);
 
+/* Of the last look or confirmation. */
+enum ww_obstacle ww_preload_why(const struct ww_preload *p);
+
 struct ww_preload_stats {
     uint64_t reports;   /* kept */
     uint64_t strange;   /* malformed, or from a process that is none of the backend's */

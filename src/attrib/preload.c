@@ -12,8 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BATCH  16  /* datagrams of one system call; a queue holds 11 of them as a rule */
-#define ROUNDS 8   /* of a batch, for each socket and drain: a flood must not hold up the loop \
+#define BATCH 16 /* datagrams of one system call; a queue holds 11 of them as a rule */
+#define ROUNDS                                                                                 \
+    8              /* of a batch, for each socket and drain: a flood must not hold up the loop \
                     */
 #define GUESTS 512 /* processes whose descent is remembered */
 
@@ -39,6 +40,7 @@ struct ww_preload {
     char token[WW_SHIM_TOKEN + 1];
     char client_name[16];
     struct ww_attrib *attrib; /* NULL until attached */
+    bool let_go;              /* the last call was a look that asked nobody */
     bool trusted;             /* the shim has proven that it reports, and who answers */
     struct guest guest[GUESTS];
     struct ww_preload_stats stats;
@@ -285,7 +287,8 @@ static void drain_all(struct ww_preload *p)
 enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow,
                               struct ww_worker *out_worker)
 {
-    if (p->trusted && flow->state.inode == 0) {
+    p->let_go = p->trusted && flow->state.inode == 0;
+    if (p->let_go) {
         flow->state.let_go = true;
         p->stats.let_go++;
         return WW_OWNER_UNKNOWN;
@@ -296,6 +299,11 @@ enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow,
     if (owner == WW_OWNER_KNOWN)
         flow->by = WW_BY_KERNEL;
     return owner;
+}
+
+enum ww_obstacle ww_preload_why(const struct ww_preload *p)
+{
+    return p->let_go ? WW_OBSTACLE_NONE : ww_attrib_why(p->attrib);
 }
 
 /* What the kernel says now that the answer is here. */
@@ -354,6 +362,7 @@ static bool was_blind(enum ww_obstacle why)
 {
     switch (why) {
     case WW_OBSTACLE_NONE:
+    case WW_OBSTACLE_BUSY:
     case WW_OBSTACLE_CLOSED:
     case WW_OBSTACLE_UNREADABLE:
     case WW_OBSTACLE_NO_HOLDER:
@@ -391,6 +400,7 @@ enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
     struct acceptor who;
     enum reports_found found = find_report(p, flow, &who);
 
+    p->let_go = false;
     if (found == REPORTS_ONE && flow->state.let_go)
         return believe(p, flow, &who, worker);
     if (!flow->state.let_go)

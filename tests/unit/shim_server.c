@@ -38,10 +38,14 @@ int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "accept";
 
+    pid_t first = getpid();
+
     if (strcmp(mode, "prefork") == 0)
         for (int i = 0; i < 3; i++)
             if (fork() == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (getppid() != first)
+                    return EXIT_FAILURE;
                 break;
             }
     for (;;) {

@@ -226,6 +226,31 @@ static void equal_bodies_are_kept_once(void **state)
     assert_string_equal(query(p->path, "SELECT count(*) FROM body", out), "1");
 }
 
+static void what_another_source_said_comes_back(void **state)
+{
+    const struct place *p = *state;
+    struct ww_writer *w = writer_at(p->path);
+    struct ww_exchange *x = plain(1);
+
+    x->also_by = WW_BY_HEADER;
+    x->also_worker = (struct ww_worker_id){ .pid = 4700, .start_ticks = 99 };
+    emit(w, x);
+    emit(w, plain(2));
+    close_writer(w);
+
+    struct ww_reader *r = reader_at(p->path);
+    const struct ww_exchange *got = next_exchange(r);
+
+    assert_int_equal(got->by, WW_BY_KERNEL);
+    assert_int_equal(got->also_by, WW_BY_HEADER);
+    assert_int_equal(got->also_worker.pid, 4700);
+    assert_int_equal(got->also_worker.start_ticks, 99);
+    got = next_exchange(r);
+    assert_int_equal(got->also_by, WW_BY_NOBODY);
+    assert_int_equal(got->also_worker.pid, 0);
+    ww_reader_close(r);
+}
+
 /* ---- views */
 
 struct row {
@@ -330,6 +355,7 @@ int main(void)
         TEST(a_worker_that_changed_is_one_worker),
         TEST(a_payload_is_kept_once),
         TEST(equal_bodies_are_kept_once),
+        TEST(what_another_source_said_comes_back),
         TEST(splits_are_what_sql_can_say),
         TEST(the_timeline_says_what_happened),
         TEST(connections_are_kept),
