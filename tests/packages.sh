@@ -13,7 +13,7 @@ PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn
 # unicorn's unit ends at once for want of a configuration.
 PACKAGES_TEST=(python3-uvicorn valgrind sqlite3 wrk curl
   python3-gevent python3-eventlet uwsgi-core uwsgi-plugin-python3 puma unicorn nodejs
-  apache2-bin libapache2-mod-wsgi-py3)
+  apache2-bin libapache2-mod-wsgi-py3 libcap2-bin)
 
 # Prints those of its arguments that are not installed.
 packages_missing() {

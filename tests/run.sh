@@ -92,6 +92,7 @@ step "end-to-end tests under the sanitizers"
 WHICHWORKER_SANITIZED=1 run_e2e e2e-asan build-asan -m "not demo"
 
 step "unit tests under valgrind"
+export WHICHWORKER_TEST_FEWER=50
 run_meson meson-valgrind build testlog-valgrind --suite unit --timeout-multiplier 10 \
   --wrapper "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
 

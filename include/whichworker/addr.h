@@ -18,7 +18,8 @@ struct ww_addr {
 
 /*
  * Reads "host:port", "[v6]:port", ":port" (loopback), "unix:/path", "unix:@abstract", or an http://
- * URL without a path. A host name is resolved here, which may take as long as the resolver takes.
+ * URL without a path. A host name is resolved here, which may take as long as the resolver takes;
+ * of several addresses an IPv4 one is taken.
  * A URL without a port means port 80. `what` names the option in the error.
  */
 int ww_addr_parse(ww_str s, const char *what, struct ww_addr *out_addr, struct ww_err *err);

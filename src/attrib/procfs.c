@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A stat line: a name of up to 64 bytes and 52 numbers. */
@@ -364,23 +366,111 @@ void ww_proc_each_pid(int root, ww_proc_pid_fn *fn, void *ctx)
     close(dir);
 }
 
+/* The value behind "name:", without the blanks around it. */
+static bool status_field(ww_str text, ww_str name, ww_str *out_value)
+{
+    ww_str line;
+
+    while (ww_str_cut(&text, '\n', &line)) {
+        if (!ww_str_starts(line, name) || line.len == name.len || line.ptr[name.len] != ':')
+            continue;
+        *out_value = ww_str_trim(ww_str_from(line, name.len + 1));
+        return true;
+    }
+    return false;
+}
+
+static bool status_mask(ww_str text, ww_str name, uint64_t *out_mask)
+{
+    ww_str hex = { 0 };
+    uint64_t mask = 0;
+
+    if (!status_field(text, name, &hex) || hex.len == 0 || hex.len > 16)
+        return false;
+    for (size_t i = 0; i < hex.len; i++) {
+        char c = hex.ptr[i];
+
+        if (c >= '0' && c <= '9')
+            mask = mask << 4 | (uint64_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            mask = mask << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return false;
+    }
+    *out_mask = mask;
+    return true;
+}
+
+bool ww_proc_parse_status(ww_str text, struct ww_proc_status *out_status)
+{
+    struct ww_proc_status s = { 0 };
+    ww_str uids = { 0 };
+    ww_str uid = { 0 };
+    uint64_t value = 0;
+
+    if (!status_field(text, WW_STR("Uid"), &uids) || !ww_str_cut(&uids, '\t', &uid) ||
+        !ww_str_cut(&uids, '\t', &uid) || !ww_str_u64(uid, &value) || value > UINT32_MAX ||
+        !status_mask(text, WW_STR("SigIgn"), &s.ignores) ||
+        !status_mask(text, WW_STR("CapEff"), &s.cap_allowed) ||
+        !status_mask(text, WW_STR("CapBnd"), &s.cap_bounding))
+        return false;
+    s.uid = (uint32_t)value;
+    *out_status = s;
+    return true;
+}
+
+bool ww_proc_status(const struct ww_proc *p, struct ww_proc_status *out_status)
+{
+    char text[STATUS_ROOM];
+    ssize_t n = read_at(p->dir, "status", text, sizeof(text));
+
+    return n > 0 && ww_proc_parse_status(ww_str_n(text, (size_t)n), out_status);
+}
+
 bool ww_proc_ignores_children(const struct ww_proc *p)
 {
     char text[STATUS_ROOM];
-    ssize_t n = read_at(p->dir, "status", text, sizeof(text) - 1);
+    ssize_t n = read_at(p->dir, "status", text, sizeof(text));
+    uint64_t ignores = 0;
 
-    if (n <= 0)
+    if (n <= 0 || !status_mask(ww_str_n(text, (size_t)n), WW_STR("SigIgn"), &ignores))
         return true;
-    text[n] = '\0';
+    return (ignores >> (SIGCHLD - 1) & 1) != 0;
+}
 
-    const char *line = strstr(text, "\nSigIgn:");
+static enum ww_held read_one_link(void *ctx, int dir, int32_t fd)
+{
+    int *error = ctx;
+    char name[16];
+    char link[LINK_ROOM];
 
-    if (line == NULL)
-        return true;
+    snprintf(name, sizeof(name), "%d", fd);
+    if (readlinkat(dir, name, link, sizeof(link)) >= 0)
+        *error = 0;
+    else if (errno == ENOENT)
+        return WW_HELD_NO; /* it was closed meanwhile: try another */
+    else
+        *error = errno;
+    return WW_HELD_YES;
+}
 
-    unsigned long long mask = strtoull(line + sizeof("\nSigIgn:") - 1, NULL, 16);
+int ww_proc_fd_error(const struct ww_proc *p)
+{
+    int dir = openat(p->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = 0;
 
-    return (mask >> (SIGCHLD - 1) & 1) != 0;
+    if (dir < 0)
+        return errno;
+    (void)each_number(dir, read_one_link, &error);
+    close(dir);
+    return error;
+}
+
+bool ww_proc_is_closed(const struct ww_proc *p, uint32_t uid)
+{
+    struct stat st;
+
+    return fstatat(p->dir, "fd", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != uid;
 }
 
 void ww_proc_command(const struct ww_proc *p, char *out, size_t room)

@@ -60,6 +60,23 @@ void ww_proc_each_pid(int root, ww_proc_pid_fn *fn, void *ctx);
  */
 bool ww_proc_ignores_children(const struct ww_proc *p);
 
+/* Whose it is, and what it may do; from its status. */
+struct ww_proc_status {
+    uint32_t uid;          /* the effective one */
+    uint64_t ignores;      /* signals, the first in bit 0 */
+    uint64_t cap_allowed;  /* capabilities that count now */
+    uint64_t cap_bounding; /* capabilities that a program may ever get */
+};
+WW_MUST bool ww_proc_status(const struct ww_proc *p, struct ww_proc_status *out_status);
+WW_MUST bool ww_proc_parse_status(ww_str text, struct ww_proc_status *out_status);
+
+/* Really reads the link of one of its descriptors. 0, or the errno of what forbids it. */
+int ww_proc_fd_error(const struct ww_proc *p);
+
+/* Its descriptors belong to root although the process does not: it changed its user without an
+ * exec, and then also its own user may not read its descriptors. */
+bool ww_proc_is_closed(const struct ww_proc *p, uint32_t uid);
+
 /* Its command line with spaces between the arguments, cut; its name if it has none. */
 void ww_proc_command(const struct ww_proc *p, char *out, size_t room);
 

@@ -145,8 +145,8 @@ static const void *attribute(const struct nlmsghdr *h, size_t fixed, uint16_t ty
     return NULL;
 }
 
-static const void *attribute_of(const struct nlmsghdr *h, size_t fixed, uint16_t type,
-                                size_t want)
+const void *ww_sockdiag_attribute(const struct nlmsghdr *h, size_t fixed, uint16_t type,
+                                  size_t want)
 {
     size_t len = 0;
     const void *p = attribute(h, fixed, type, &len);
@@ -238,8 +238,8 @@ enum ww_diag ww_sockdiag_read_unix(const void *bytes, size_t len, uint32_t seq,
     if (m == NULL)
         return WW_DIAG_LOST;
 
-    const uint8_t *shut = attribute_of(h, sizeof(*m), UNIX_DIAG_SHUTDOWN, 1);
-    const void *peer = attribute_of(h, sizeof(*m), UNIX_DIAG_PEER, sizeof(uint32_t));
+    const uint8_t *shut = ww_sockdiag_attribute(h, sizeof(*m), UNIX_DIAG_SHUTDOWN, 1);
+    const void *peer = ww_sockdiag_attribute(h, sizeof(*m), UNIX_DIAG_PEER, sizeof(uint32_t));
     uint32_t inode = 0;
 
     if (peer == NULL)
@@ -391,7 +391,7 @@ static bool unix_listener_matches(const struct nlmsghdr *h, const struct ww_addr
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&upstream->sa;
     const struct unix_diag_vfs *vfs =
-        attribute_of(h, sizeof(struct unix_diag_msg), UNIX_DIAG_VFS, sizeof(*vfs));
+        ww_sockdiag_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_VFS, sizeof(*vfs));
     size_t len = 0;
     const char *name = attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, &len);
     size_t want = upstream->len - offsetof(struct sockaddr_un, sun_path);
@@ -492,12 +492,10 @@ static bool dump(struct ww_sockdiag *d, const void *request, size_t len,
     return !bad;
 }
 
-static bool dump_inet(struct ww_sockdiag *d, uint8_t family, const struct ww_addr *upstream,
-                      struct ww_inodes *mine, struct ww_inodes *all)
+static struct inet_request inet_listeners(struct ww_sockdiag *d, uint8_t family)
 {
-    struct ww_unix_place nowhere = { 0 };
-    struct inet_request q = {
-        .h = { .nlmsg_len = sizeof(q),
+    return (struct inet_request){
+        .h = { .nlmsg_len = sizeof(struct inet_request),
                .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
                .nlmsg_seq = ++d->seq },
@@ -505,6 +503,27 @@ static bool dump_inet(struct ww_sockdiag *d, uint8_t family, const struct ww_add
                .sdiag_protocol = IPPROTO_TCP,
                .idiag_states = 1U << TCP_LISTEN },
     };
+}
+
+static struct unix_request unix_listeners(struct ww_sockdiag *d)
+{
+    return (struct unix_request){
+        .h = { .nlmsg_len = sizeof(struct unix_request),
+               .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+               .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+               .nlmsg_seq = ++d->seq },
+        .r = { .sdiag_family = AF_UNIX,
+               .udiag_states = 1U << TCP_LISTEN,
+               .udiag_show =
+                   UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID },
+    };
+}
+
+static bool dump_inet(struct ww_sockdiag *d, uint8_t family, const struct ww_addr *upstream,
+                      struct ww_inodes *mine, struct ww_inodes *all)
+{
+    struct ww_unix_place nowhere = { 0 };
+    struct inet_request q = inet_listeners(d, family);
 
     return dump(d, &q, sizeof(q), upstream, &nowhere, mine, all);
 }
@@ -534,18 +553,102 @@ bool ww_sockdiag_listeners(struct ww_sockdiag *d, const struct ww_addr *upstream
 
     bool fine = dump_inet(d, AF_INET, upstream, mine, all) &&
                 dump_inet(d, AF_INET6, upstream, mine, all);
-    struct unix_request q = {
-        .h = { .nlmsg_len = sizeof(q),
-               .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-               .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
-               .nlmsg_seq = ++d->seq },
-        .r = { .sdiag_family = AF_UNIX,
-               .udiag_states = 1U << TCP_LISTEN,
-               .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS },
-    };
 
-    fine = fine && dump(d, &q, sizeof(q), upstream, &place, mine, all);
+    if (fine) {
+        struct unix_request q = unix_listeners(d);
+
+        fine = dump(d, &q, sizeof(q), upstream, &place, mine, all);
+    }
     ww_inodes_sort(mine);
     ww_inodes_sort(all);
     return fine;
+}
+
+struct visit {
+    const struct ww_addr *upstream;
+    struct ww_unix_place place;
+    ww_listener_fn *fn;
+    void *ctx;
+};
+
+static void visit(const struct visit *v, const struct nlmsghdr *h)
+{
+    if (v->upstream->sa.ss_family == AF_UNIX) {
+        const struct unix_diag_msg *m = payload_of(h, sizeof(*m));
+
+        if (m != NULL && unix_listener_matches(h, v->upstream, &v->place))
+            v->fn(v->ctx, h);
+        return;
+    }
+
+    const struct inet_diag_msg *m = payload_of(h, sizeof(*m));
+
+    if (m != NULL && m->idiag_state == TCP_LISTEN && tcp_listener_matches(m, v->upstream))
+        v->fn(v->ctx, h);
+}
+
+/* One datagram of the answer. -1: there is more to come. */
+static int visit_all(const struct visit *v, const char *bytes, size_t len, uint32_t seq)
+{
+    size_t at = 0;
+
+    while (at < len) {
+        const struct nlmsghdr *h = next_message(bytes, len, &at);
+
+        if (h == NULL)
+            return EBADMSG;
+        if (h->nlmsg_seq != seq)
+            continue;
+        if (h->nlmsg_type == NLMSG_DONE)
+            return 0;
+        if (h->nlmsg_type == NLMSG_ERROR) {
+            const struct nlmsgerr *e = payload_of(h, sizeof(*e));
+
+            return e == NULL || e->error >= 0 ? EBADMSG : -e->error;
+        }
+        if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+            visit(v, h);
+    }
+    return -1;
+}
+
+static int visit_dump(struct ww_sockdiag *d, const struct visit *v, const void *request,
+                      size_t len)
+{
+    char *buf = NULL;
+    int error = -1;
+
+    if (!ask(d, request, len))
+        return errno;
+    buf = ww_xmalloc(DUMP_ROOM);
+    while (error < 0) {
+        size_t n = hear(d, buf, DUMP_ROOM);
+
+        error = n == 0 ? EBADMSG : visit_all(v, buf, n, d->seq);
+    }
+    free(buf);
+    return error;
+}
+
+int ww_sockdiag_each_listener(struct ww_sockdiag *d, const struct ww_addr *upstream,
+                              ww_listener_fn *fn, void *ctx)
+{
+    struct visit v = {
+        .upstream = upstream, .place = place_of(upstream), .fn = fn, .ctx = ctx
+    };
+    struct inet_request tcp = inet_listeners(d, AF_INET);
+
+    if (upstream->sa.ss_family == AF_UNIX) {
+        struct unix_request local = unix_listeners(d);
+
+        return visit_dump(d, &v, &local, sizeof(local));
+    }
+
+    int error = visit_dump(d, &v, &tcp, sizeof(tcp));
+
+    if (error != 0)
+        return error;
+    tcp = inet_listeners(d, AF_INET6);
+    error = visit_dump(d, &v, &tcp, sizeof(tcp));
+    return error == ENOENT ? 0 : error; /* a kernel without IPv6 */
 }

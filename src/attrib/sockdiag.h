@@ -48,6 +48,18 @@ enum ww_diag ww_sockdiag_unix(struct ww_sockdiag *d, uint64_t our_inode, uint64_
 WW_MUST bool ww_sockdiag_listeners(struct ww_sockdiag *d, const struct ww_addr *upstream,
                                    struct ww_inodes *mine, struct ww_inodes *all);
 
+/* Calls back with the kernel's message (a struct nlmsghdr) about each listening socket that a
+ * connect to `upstream` may reach. 0, or the errno with which the kernel, or a filter before
+ * it, refused; ENOENT: it cannot tell of this family. */
+typedef void ww_listener_fn(void *ctx, const void *message);
+int ww_sockdiag_each_listener(struct ww_sockdiag *d, const struct ww_addr *upstream,
+                              ww_listener_fn *fn, void *ctx);
+
+/* An attribute of a message behind its fixed part; NULL if it is not there with that length. */
+struct nlmsghdr;
+const void *ww_sockdiag_attribute(const struct nlmsghdr *h, size_t fixed, uint16_t type,
+                                  size_t want);
+
 /* Reading answers: bytes in, meaning out. `bytes` is aligned as the kernel writes it. */
 enum ww_diag ww_sockdiag_read_tcp(const void *bytes, size_t len, uint32_t seq,
                                   uint64_t *out_inode);

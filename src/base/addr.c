@@ -64,6 +64,19 @@ static int split(ww_str s, ww_str *out_host, ww_str *out_port)
     return ww_str_find(*out_port, WW_STR(":")) < 0 ? 0 : -1;
 }
 
+/*
+ * Of several addresses one is taken, and servers that are told nothing else are on 127.0.0.1,
+ * where "localhost" often means ::1 first.
+ */
+static const struct addrinfo *preferred(const struct addrinfo *found)
+{
+    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
+        if (a->ai_family == AF_INET)
+            return a;
+    }
+    return found;
+}
+
 static int resolve(ww_str host, uint16_t port, ww_str whole, const char *what,
                    struct ww_addr *out, struct ww_err *err)
 {
@@ -85,8 +98,9 @@ static int resolve(ww_str host, uint16_t port, ww_str whole, const char *what,
     if (r != 0)
         return ww_err_set(err, WW_EUSAGE, "%s: cannot resolve '%s': %s", what, name,
                           gai_strerror(r));
-    *out = (struct ww_addr){ .len = found->ai_addrlen };
-    memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
+    const struct addrinfo *one = preferred(found);
+    *out = (struct ww_addr){ .len = one->ai_addrlen };
+    memcpy(&out->sa, one->ai_addr, one->ai_addrlen);
     freeaddrinfo(found);
     ww_addr_format(out);
     return WW_OK;

@@ -4,7 +4,6 @@
 #include <whichworker/store.h>
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define REPORT_MAX_BYTES (1u << 30)
@@ -28,13 +27,6 @@ static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
         got = 0;
     }
     return got;
-}
-
-static unsigned terminal_width(int fd)
-{
-    struct winsize w = { 0 };
-
-    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 static int print(const struct config *c, const struct ww_verdict *v, struct ww_err *err)

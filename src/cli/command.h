@@ -26,6 +26,7 @@ struct command {
 
 extern const struct command command_proxy;
 extern const struct command command_report;
+extern const struct command command_doctor;
 extern const struct command command_help;
 
 /* All of them, in the order of help, ended by NULL. */
@@ -41,5 +42,8 @@ bool write_all(int fd, ww_str bytes);
 
 /* Whether to colour what goes to fd: a terminal, and nobody said no. */
 bool wants_colour(const struct config *c, int fd);
+
+/* Columns of the terminal that fd is; 0: it is none. */
+unsigned terminal_width(int fd);
 
 #endif

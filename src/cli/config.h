@@ -19,6 +19,7 @@ struct config {
     bool no_color;
     bool help;
     bool version;
+    bool no_connect;     /* of doctor */
     bool markdown;       /* of help */
     const char *operand; /* the first argument that is no option; NULL: none */
 };

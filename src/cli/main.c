@@ -5,10 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy, &command_report, &command_help,
-                                           NULL };
+const struct command *const commands[] = { &command_proxy, &command_report, &command_doctor,
+                                           &command_help, NULL };
 
 const struct command *command_find(ww_str name)
 {
@@ -41,6 +42,13 @@ bool wants_colour(const struct config *c, int fd)
     return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
+unsigned terminal_width(int fd)
+{
+    struct winsize w = { 0 };
+
+    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
 static int status_of(int code)
 {
     switch ((enum ww_code)code) {
@@ -66,7 +74,8 @@ static int complain(const struct command *cmd, const struct ww_err *err)
     ww_buf_add_printable(&out, ww_str_c(err->text));
     ww_buf_add_char(&out, '\n');
     if (err->code == WW_EUSAGE)
-        ww_buf_printf(&out, "Try 'whichworker %s --help'.\n", cmd == NULL ? "" : cmd->name);
+        ww_buf_printf(&out, "Try 'whichworker %s%s--help'.\n", cmd == NULL ? "" : cmd->name,
+                      cmd == NULL ? "" : " ");
     write_all(STDERR_FILENO, ww_buf_str(&out));
     ww_buf_release(&out);
     return status_of(err->code);

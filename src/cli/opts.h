@@ -11,7 +11,8 @@ enum command_set {
     FOR_PROXY = 1 << 0,
     FOR_REPORT = 1 << 1,
     FOR_HELP = 1 << 2,
-    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP
+    FOR_DOCTOR = 1 << 3,
+    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP | FOR_DOCTOR
 };
 
 enum option_type {

@@ -25,6 +25,7 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     j->m.keys = ww_sessions_new();
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
     ww_map_init(&j->m.payload);
+    ww_map_init(&j->m.login_page);
     ww_map_init(&j->m.content);
     ww_map_init(&j->m.claim_at);
     ww_map_init(&j->worker_at);
@@ -37,6 +38,7 @@ void ww_judge_free(struct ww_judge *j)
         return;
     struct model *m = &j->m;
     ww_map_release(&m->payload);
+    ww_map_release(&m->login_page);
     ww_map_release(&m->content);
     ww_map_release(&m->claim_at);
     ww_map_release(&j->worker_at);
@@ -347,6 +349,17 @@ static bool fails(const struct ww_judge *j, const struct ww_finding *f)
     return false;
 }
 
+/* Sessions reached several workers, but never in two exchanges of which one was before the
+ * other: nothing was put to the test. */
+static bool crossed_unseen(const struct model *m)
+{
+    for (size_t i = 0; i < m->v.sessions && m->v.splits == 0; i++) {
+        if (m->v.session[i].workers > 1)
+            return true;
+    }
+    return false;
+}
+
 /* Why nothing can be said, or absent. */
 static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
 {
@@ -368,6 +381,10 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
         return WW_STR("no session has two exchanges");
     if (ordered == 0)
         return WW_STR("the exchanges of every session overlap: none is before another");
+    if (crossed_unseen(m))
+        return WW_STR(
+            "no session was seen to go from one worker to another: the exchanges overlap "
+            "or a worker is unknown");
     return (ww_str){ 0 };
 }
 

@@ -186,19 +186,26 @@ static void carry_request(struct model *m, const struct ww_exchange *x, struct l
     carry_form(m, l, "query ", query_of(x->target));
 }
 
+/* "http://host/login?next=/a" to "/login?next=/a". */
+static ww_str without_origin(ww_str location)
+{
+    ptrdiff_t scheme = ww_str_find(location, WW_STR("://"));
+
+    if (scheme < 0)
+        return location;
+    location = ww_str_from(location, (size_t)scheme + 3);
+    ptrdiff_t slash = ww_str_find(location, WW_STR("/"));
+    return slash < 0 ? WW_STR("/") : ww_str_from(location, (size_t)slash);
+}
+
 /* The path of what a write created: its Location, or its own path and the id in the answer. */
 static void carry_place(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str location = ww_fields_get(&x->response_fields, WW_STR("location"));
-    ptrdiff_t scheme = ww_str_find(location, WW_STR("://"));
 
     if (x->status != 201 && x->status != 200)
         return;
-    if (scheme >= 0) {
-        location = ww_str_from(location, (size_t)scheme + 3);
-        ptrdiff_t slash = ww_str_find(location, WW_STR("/"));
-        location = slash < 0 ? WW_STR("/") : ww_str_from(location, (size_t)slash);
-    }
+    location = without_origin(location);
     if (x->status == 201 && ww_str_starts(location, WW_STR("/"))) {
         carry(m, l, WW_STR("Location"), ww_word(&m->normal, location), true);
         return;
@@ -352,6 +359,23 @@ static enum look_kind kind_of(ww_str method)
     return LOOK_WRITE;
 }
 
+/* The form that a redirect led to was only shown: nobody has logged in by looking at it. */
+static bool shows_login_form(const struct model *m, const struct ww_exchange *x,
+                             const struct look *l)
+{
+    return l->kind == LOOK_READ && x->status == 200 && l->sets == 0 &&
+           ww_map_find(&m->login_page, x->target) != NULL;
+}
+
+static void look_login(struct model *m, const struct ww_exchange *x, struct look *l)
+{
+    ww_str location = without_origin(ww_fields_get(&x->response_fields, WW_STR("location")));
+
+    if (l->to_login && ww_map_find(&m->login_page, location) == NULL)
+        ww_map_put(&m->login_page, ww_arena_dup(&m->arena, location), 1, NULL);
+    l->login = l->login && !shows_login_form(m, x, l);
+}
+
 void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
 {
     ww_str path = ww_exchange_path(x);
@@ -387,6 +411,7 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
         carry_place(m, x, &l);
     }
     look_cookies(m, x, &l);
+    look_login(m, x, &l);
     *out = l;
 }
 

@@ -57,8 +57,9 @@ struct model {
     struct ww_arena arena; /* what the verdict's slices point at */
     struct ww_sessions *keys;
     struct normal normal;
-    struct ww_map payload; /* cookie value: view */
-    struct ww_map content; /* cookie value: the word that names what was signed */
+    struct ww_map payload;    /* cookie value: view */
+    struct ww_map login_page; /* targets to which somebody was sent to log in */
+    struct ww_map content;    /* cookie value: the word that names what was signed */
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;

@@ -1,6 +1,5 @@
 /* report: lines of text for a terminal or a log. */
-#include "paper.h"
-
+#include <whichworker/paper.h>
 #include <whichworker/units.h>
 
 #include <inttypes.h>

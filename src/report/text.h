@@ -2,9 +2,8 @@
 #ifndef WW_REPORT_TEXT_H
 #define WW_REPORT_TEXT_H
 
-#include "paper.h"
-
 #include <whichworker/judge.h>
+#include <whichworker/paper.h>
 
 /* One finding in full: message, proof, table, cause, fix. */
 void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v,

@@ -262,6 +262,46 @@ static void ignored_children_are_noticed(void **state)
     ww_proc_close(&p);
 }
 
+static void a_status_is_read_or_refused(void **state)
+{
+    static const char *const broken[] = {
+        "",
+        "Uid:\t1\nSigIgn:\t0\nCapEff:\t0\nCapBnd:\t0\n",
+        "Uid:\t1\t4294967296\t1\t1\nSigIgn:\t0\nCapEff:\t0\nCapBnd:\t0\n",
+        "Uid:\t1\t2\t3\t4\nSigIgn:\t0\nCapEff:\tg\nCapBnd:\t0\n",
+        "Uid:\t1\t2\t3\t4\nSigIgn:\t0\nCapEff:\t00000000000000001\nCapBnd:\t0\n",
+        "Uid:\t1\t2\t3\t4\nSigIgn:\t0\nCapEffect:\t0\nCapBnd:\t0\n",
+        "Name:\tUid:\t1\t2\nSigIgn:\t0\nCapEff:\t0\nCapBnd:\t0\n",
+    };
+    struct ww_proc_status s = { 0 };
+
+    (void)state;
+    assert_true(
+        ww_proc_parse_status(ww_str_c("Name:\tx\nUid:\t0\t33\t0\t0\nSigIgn:\t0000000000010000\n"
+                                      "CapEff:\t0000000000080004\nCapBnd:\t000001ffffffffff\n"),
+                             &s));
+    assert_int_equal(s.uid, 33);
+    assert_int_equal(s.ignores, 0x10000);
+    assert_int_equal(s.cap_allowed, 0x80004);
+    assert_int_equal(s.cap_bounding, 0x1ffffffffff);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        assert_false(ww_proc_parse_status(ww_str_c(broken[i]), &s));
+    assert_int_equal(s.uid, 33);
+}
+
+static void our_own_descriptors_can_be_read(void **state)
+{
+    int root = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct ww_proc p;
+
+    (void)state;
+    assert_true(ww_proc_open(root, getpid(), &p));
+    assert_int_equal(ww_proc_fd_error(&p), 0);
+    assert_false(ww_proc_is_closed(&p, geteuid()));
+    ww_proc_close(&p);
+    close(root);
+}
+
 static void the_last_pid_is_read(void **state)
 {
     uint64_t pid = 0;
@@ -445,6 +485,8 @@ int main(void)
         IN_TREE(children_of_all_threads_are_listed),
         IN_TREE(a_command_line_is_joined_and_cut),
         IN_TREE(ignored_children_are_noticed),
+        cmocka_unit_test(a_status_is_read_or_refused),
+        cmocka_unit_test(our_own_descriptors_can_be_read),
         cmocka_unit_test(the_last_pid_is_read),
         cmocka_unit_test(the_last_pid_moves_with_every_fork),
         cmocka_unit_test(our_own_start_is_in_the_past),

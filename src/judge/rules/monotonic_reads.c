@@ -11,6 +11,7 @@
 #define NUMBERS_MAX  64 /* numbers of one view that may be counters */
 #define ODDS_CERTAIN 0.01
 #define ODDS_LIKELY  0.1
+#define SUSPECTS_MAX 1024 /* places of one kind that are ranked against each other */
 
 /* A view that follows the worker; of one route, over all sessions and windows. */
 struct follow {
@@ -51,16 +52,44 @@ struct reads {
 struct compare {
     const struct reads *r;
     uint32_t scope;
+    int32_t pid_a, pid_b;
     bool differ;
     bool written;
     uint32_t value, place;
 };
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* "4101", "web-4101", "[pid:4101]": the worker names itself, which is no state. */
+static bool names_process(ww_str text, int32_t pid)
+{
+    char digits[16];
+    size_t len = (size_t)snprintf(digits, sizeof digits, "%d", (int)pid);
+    ptrdiff_t at;
+
+    while ((at = ww_str_find(text, ww_str_n(digits, len))) >= 0) {
+        size_t from = (size_t)at, to = from + len;
+        bool whole = (from == 0 || !is_digit(text.ptr[from - 1])) &&
+                     (to == text.len || !is_digit(text.ptr[to]));
+        if (whole)
+            return true;
+        text = ww_str_from(text, to);
+    }
+    return false;
+}
+
 static void compare_leaf(void *ctx, struct leaf l, bool in_a)
 {
     struct compare *c = ctx;
     bool written = c->r->carried[l.value];
+    int32_t pid = in_a ? c->pid_a : c->pid_b;
 
+    if (names_process(ww_word_text(&c->r->m->normal, l.value), pid) ||
+        names_process(ww_word_text(&c->r->m->normal, l.path), pid))
+        return;
     if (!written && ww_leaf_masked(&c->r->m->normal, c->scope, l))
         return;
     if (!c->differ || (written && !c->written)) {
@@ -74,7 +103,9 @@ static void compare_leaf(void *ctx, struct leaf l, bool in_a)
 static struct compare compare(const struct reads *r, size_t a, size_t b)
 {
     const struct look *x = &r->m->look[a], *y = &r->m->look[b];
-    struct compare c = { .r = r, .scope = x->scope };
+    struct compare c = {
+        .r = r, .scope = x->scope, .pid_a = ww_step_pid(r->m, a), .pid_b = ww_step_pid(r->m, b)
+    };
 
     ww_view_diff(&r->m->normal, x->view, y->view, compare_leaf, &c);
     return c;
@@ -262,17 +293,22 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
     return &r->counter[i];
 }
 
-/* The only number at this path, or false. */
+/* The only number at this path, or false. In a text a word may stand before other words, too:
+ * "# TYPE visits counter", "visits 17". */
 static bool number_at(const struct normal *n, uint32_t view, uint32_t path, double *out)
 {
     const struct view *v = &n->view[view];
-    uint32_t i = ww_view_first(n, view, path);
+    size_t numbers = 0;
 
-    if (i == v->leaves || v->leaf[i].path != path || !n->word[v->leaf[i].value].is_number ||
-        (i + 1 < v->leaves && v->leaf[i + 1].path == path))
-        return false;
-    *out = n->word[v->leaf[i].value].number;
-    return true;
+    for (uint32_t i = ww_view_first(n, view, path); i < v->leaves && v->leaf[i].path == path;
+         i++) {
+        const struct word *w = &n->word[v->leaf[i].value];
+        if (!w->is_number && v->kind == VIEW_JSON)
+            return false;
+        if (w->is_number && ++numbers == 1)
+            *out = w->number;
+    }
+    return numbers == 1;
 }
 
 /* An earlier read to compare with: of the session, or of the same worker. */
@@ -442,10 +478,10 @@ static enum ww_grade grade_of(double odds, bool enough)
                                           : WW_POSSIBLE;
 }
 
-static void claim_follow(struct model *m, const struct follow *f)
+static void claim_follow(struct model *m, const struct follow *f, double odds)
 {
     struct claim c = { .guarantee = WW_MONOTONIC_READS,
-                       .grade = grade_of(f->odds, f->returns > 1),
+                       .grade = grade_of(odds, f->returns > 1),
                        .cause = WW_CAUSE_WORKER_MEMORY,
                        .step = f->other,
                        .table = f->table,
@@ -472,9 +508,8 @@ static void claim_follow(struct model *m, const struct follow *f)
         ww_claim(m, &c);
 }
 
-static void claim_counter(struct model *m, const struct counter *n)
+static void claim_counter(struct model *m, const struct counter *n, double odds)
 {
-    double odds = ww_table_odds(&n->table);
     struct claim c = { .guarantee = WW_MONOTONIC_READS,
                        .grade = grade_of(odds, n->table.changed_lost > 1),
                        .cause = WW_CAUSE_WORKER_MEMORY,
@@ -496,6 +531,69 @@ static void claim_counter(struct model *m, const struct counter *n)
         ww_claim(m, &c);
 }
 
+static bool may_follow(const struct follow *f)
+{
+    return f->seen && !f->contradicted && f->returns > 0 && f->table.same_lost == 0;
+}
+
+static bool may_count(const struct counter *n)
+{
+    return n->seen && n->grew_within && !n->fell_within && n->table.same_lost == 0;
+}
+
+/*
+ * Who asks a hundred places gets one answer in a hundred by chance. The odds of the suspects
+ * are corrected for all the places that varied at all (Benjamini and Hochberg): where most of
+ * them follow the worker nothing is lost, a single one among many must do better.
+ */
+static double corrected(double odds, const double *suspect, size_t suspects, size_t varied)
+{
+    size_t rank = 0;
+
+    for (size_t i = 0; i < suspects; i++) {
+        rank += suspect[i] <= odds;
+    }
+    return rank == 0 ? odds : odds * (double)varied / (double)rank;
+}
+
+static void claim_follows(const struct reads *r)
+{
+    double *odds = ww_xcalloc(SUSPECTS_MAX, sizeof *odds);
+    size_t suspects = 0, varied = 0;
+
+    for (size_t i = 0; i < r->follows; i++) {
+        const struct follow *f = &r->follow[i];
+        varied += f->seen || f->contradicted;
+        if (may_follow(f) && suspects < SUSPECTS_MAX)
+            odds[suspects++] = f->odds;
+    }
+    for (size_t i = 0; i < r->follows; i++) {
+        const struct follow *f = &r->follow[i];
+        if (may_follow(f))
+            claim_follow(r->m, f, corrected(f->odds, odds, suspects, varied));
+    }
+    free(odds);
+}
+
+static void claim_counters(const struct reads *r)
+{
+    double *odds = ww_xcalloc(SUSPECTS_MAX, sizeof *odds);
+    size_t suspects = 0, varied = 0;
+
+    for (size_t i = 0; i < r->counters; i++) {
+        const struct counter *n = &r->counter[i];
+        varied += n->seen || n->fell_within;
+        if (may_count(n) && suspects < SUSPECTS_MAX)
+            odds[suspects++] = ww_table_odds(&n->table);
+    }
+    for (size_t i = 0; i < r->counters; i++) {
+        const struct counter *n = &r->counter[i];
+        if (may_count(n))
+            claim_counter(r->m, n, corrected(ww_table_odds(&n->table), odds, suspects, varied));
+    }
+    free(odds);
+}
+
 static void check(struct model *m)
 {
     struct reads r = { .m = m };
@@ -509,16 +607,8 @@ static void check(struct model *m)
     for (size_t i = 0; i < m->v.sessions; i++) {
         walk_session(&r, &m->v.session[i]);
     }
-    for (size_t i = 0; i < r.follows; i++) {
-        const struct follow *f = &r.follow[i];
-        if (f->seen && !f->contradicted && f->returns > 0 && f->table.same_lost == 0)
-            claim_follow(m, f);
-    }
-    for (size_t i = 0; i < r.counters; i++) {
-        const struct counter *n = &r.counter[i];
-        if (n->seen && n->grew_within && !n->fell_within && n->table.same_lost == 0)
-            claim_counter(m, n);
-    }
+    claim_follows(&r);
+    claim_counters(&r);
     ww_map_release(&r.follow_at);
     ww_map_release(&r.counter_at);
     ww_crossings_release(&r.cross);

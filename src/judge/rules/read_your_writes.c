@@ -21,6 +21,7 @@ struct watch {
     bool pending;
     bool excused; /* the pending loss counts only if the writer's worker shows it again */
     struct loss loss;
+    struct sightings seen;
 };
 
 /* A value that a write of the session carried. */
@@ -48,6 +49,7 @@ struct walk {
     size_t relations, relation_cap;
     struct ww_map harmless; /* relation and route of a later write */
     uint32_t *last_read;    /* by resource word: the session's last read of it */
+    uint32_t *most;         /* by scope word: the scalars of the largest view of it */
 };
 
 static ww_str key_of(struct walk *w, uint32_t a, uint32_t b, uint32_t key[2])
@@ -69,7 +71,8 @@ static struct relation *relation_of(struct walk *w, const struct fact *f, size_t
             w->relation =
                 ww_grow(w->relation, w->relations + 1, &w->relation_cap, sizeof *w->relation);
         }
-        w->relation[w->relations] = (struct relation){ .example = f->what, .first = WW_NONE };
+        w->relation[w->relations] =
+            (struct relation){ .example = f->what, .first = WW_NONE, .home_odds = 1 };
         known =
             ww_map_put(&w->relation_at, ww_arena_dup(&w->m->arena, key), w->relations++, NULL);
     }
@@ -105,8 +108,11 @@ static struct fact *fact_at(struct walk *w, size_t i)
 
 static void fact_die(struct walk *w, struct fact *f)
 {
-    for (size_t i = 0; i < f->watches; i++) {
-        flush(w, &f->watch[i]);
+    for (size_t i = 0; i < f->watches && !f->dead; i++) {
+        struct watch *watch = &f->watch[i];
+        flush(w, watch);
+        if (w->judging && watch->absent && !watch->useless)
+            ww_sightings_settle(&watch->seen, w->m, f->write, &w->relation[watch->relation]);
     }
     f->dead = true;
 }
@@ -140,6 +146,8 @@ static void facts_begin(struct walk *w, size_t step)
     }
     for (size_t i = 0; i < l->carrieds; i++) {
         struct carried what = m->carried[l->carried + i];
+        if (l->overlaps && !what.place)
+            continue;
         bool weak = m->v.session[m->v.step[step].session].weak;
         /* A session that may be several people's must not speak for the others. */
         ww_str kind =
@@ -191,15 +199,25 @@ static bool is_paged(ww_str target)
 
 enum sight { SIGHT_NOTHING, SIGHT_SHOWN, SIGHT_MISSING };
 
+static bool is_removal(const struct model *m, size_t step, void *ctx)
+{
+    return m->look[step].removal || m->look[step].logout;
+}
+
+/* A path that a write gave out stands for that write alone: what else ran at the time is no
+ * matter, as long as it takes nothing away. */
 static enum sight see_place(const struct model *m, const struct fact *f, size_t step)
 {
     const struct ww_step *s = &m->v.step[step];
 
-    if (m->look[step].path != f->what.value || !ww_speaks(m, step) || m->look[step].overlaps)
+    if (m->look[step].path != f->what.value || !ww_speaks(m, step))
         return SIGHT_NOTHING;
     if (s->status / 100 == 2)
         return SIGHT_SHOWN;
-    return s->status == 404 || s->status == 410 ? SIGHT_MISSING : SIGHT_NOTHING;
+    return (s->status == 404 || s->status == 410) &&
+                   !ww_changed_between(m, s->started_us, s->ended_us, is_removal, NULL)
+               ? SIGHT_MISSING
+               : SIGHT_NOTHING;
 }
 
 /* The value stands at a place that differs from read to read within one worker. */
@@ -321,6 +339,7 @@ static void learn(struct walk *w, struct fact *f, struct watch *watch, size_t re
         r->several = r->several || (r->first != WW_NONE && r->first != f->what.value);
         r->first = f->what.value;
         r->listed = r->listed || in_list;
+        r->scalar = r->scalar || place != WW_NONE;
     }
     if (ww_crossing(&w->cross, m, f->write, read) != CROSS_SAME)
         return;
@@ -363,49 +382,6 @@ static bool outlived_harm(struct walk *w, const struct fact *f, const struct wat
 {
     for (size_t i = 0; i < f->betweens; i++) {
         if (!is_harmless(w, watch->relation, f->between[i]))
-            return false;
-    }
-    return true;
-}
-
-static bool any_payload_shows(struct model *m, size_t first, size_t n, uint32_t value)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t payload = m->cookie[first + i].payload;
-        if (payload != WW_NONE && ww_view_shows(&m->normal, payload, value))
-            return true;
-    }
-    return false;
-}
-
-/* The write put what it carried into the session's readable cookie, and the losing request sent
- * it. */
-static bool in_payload(struct model *m, size_t write, size_t lost)
-{
-    const struct look *w = &m->look[write], *r = &m->look[lost];
-
-    for (size_t i = 0; i < w->carrieds; i++) {
-        struct carried what = m->carried[w->carried + i];
-        if (!what.place && any_payload_shows(m, w->set, w->sets, what.value) &&
-            !any_payload_shows(m, w->sent, w->sents, what.value) &&
-            any_payload_shows(m, r->sent, r->sents, what.value))
-            return true;
-    }
-    return false;
-}
-
-/* The read shows all that the cookie holds which it set instead: so it would have shown the
- * value. */
-static bool mirrors(struct model *m, size_t read)
-{
-    const struct look *l = &m->look[read];
-    uint32_t payload = l->sets == 0 ? WW_NONE : m->cookie[l->set].payload;
-
-    if (m->reset[read] < WW_LIKELY || payload == WW_NONE || l->view == WW_NONE ||
-        m->normal.view[payload].leaves == 0)
-        return false;
-    for (uint32_t i = 0; i < m->normal.view[payload].leaves; i++) {
-        if (!ww_view_shows(&m->normal, l->view, m->normal.view[payload].leaf[i].value))
             return false;
     }
     return true;
@@ -500,6 +476,24 @@ static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, siz
     watch->from = FROM_READ;
 }
 
+static bool another_change(const struct model *m, size_t step, void *ctx)
+{
+    const struct fact *f = ctx;
+
+    return step != f->write;
+}
+
+/* A list of the newest is full: what came in since has pushed the value out of it. */
+static bool is_pushed_out(struct walk *w, struct fact *f, const struct watch *watch,
+                          size_t read)
+{
+    const struct look *l = &w->m->look[read];
+
+    return !f->what.place && w->m->normal.view[l->view].leaves >= w->most[l->scope] / 4 * 3 &&
+           ww_changed_between(w->m, w->m->v.step[watch->kept].started_us,
+                              w->m->v.step[read].started_us, another_change, f);
+}
+
 static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, size_t read)
 {
     struct model *m = w->m;
@@ -510,17 +504,20 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
     };
 
     bool home = m->v.step[read].worker == m->v.step[f->write].worker;
-    if (how == CROSS_NEITHER && home && same_cookie(m, f->write, read)) {
-        how =
-            CROSS_SAME; /* crossed and came back: the worker's own memory would still have it */
+    if (f->what.place) {
+        how = home ? CROSS_SAME : CROSS_CHANGED;
+    } else if (how == CROSS_NEITHER && home && same_cookie(m, f->write, read)) {
+        /* crossed and came back: the worker's own memory would still have it */
+        how = CROSS_SAME;
     }
     if (watch->pending || how == CROSS_NEITHER)
         return;
     /* What a client carries in its own cookie is out of the others' reach. */
-    bool payload = in_payload(m, f->write, read);
+    bool payload = ww_in_payload(m, f->write, read);
     bool excused =
-        !payload && ww_changed_between(m, m->v.step[watch->kept].started_us,
-                                       m->v.step[read].ended_us, could_remove, &foreign);
+        !payload && (ww_changed_between(m, m->v.step[watch->kept].started_us,
+                                        m->v.step[read].ended_us, could_remove, &foreign) ||
+                     is_pushed_out(w, f, watch, read));
     if (how == CROSS_SAME) {
         t->same_lost += !excused;
         watch->useless = true;
@@ -533,7 +530,7 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .lost = read,
                                  .before = watch->before,
                                  .payload = payload,
-                                 .mirrored = payload && mirrors(m, read),
+                                 .mirrored = payload && ww_mirrors(m, read),
                                  .as_before = watch->was != WW_NONE &&
                                               ww_view_same(&m->normal, m->look[watch->was].view,
                                                            m->look[read].view),
@@ -556,6 +553,18 @@ static bool is_of_another_thing(const struct model *m, const struct fact *f, siz
             !ww_str_starts(path, to));
 }
 
+/* The words of the value stand somewhere in the JSON, where it else is a scalar of its own:
+ * "book 4 of 2" in "book 4 of 1", "book 2 of 2". */
+static bool is_vague(const struct walk *w, const struct fact *f, const struct watch *watch,
+                     size_t read)
+{
+    uint32_t view = w->m->look[read].view;
+
+    return !f->what.place && w->relation[watch->relation].scalar &&
+           w->m->normal.view[view].kind == VIEW_JSON &&
+           ww_view_place(&w->m->normal, view, f->what.value) == WW_NONE;
+}
+
 static void look_at(struct walk *w, struct fact *f, size_t read)
 {
     enum sight sight =
@@ -571,9 +580,13 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
         }
         return;
     }
-    bool payload = in_payload(w->m, f->write, read);
+    bool payload = ww_in_payload(w->m, f->write, read);
     if (w->relation[watch->relation].learned == 0 && !f->what.place &&
-        !(payload && mirrors(w->m, read)))
+        !(payload && ww_mirrors(w->m, read)))
+        return;
+    bool vague = sight == SIGHT_SHOWN && is_vague(w, f, watch, read);
+    ww_sightings_add(&watch->seen, w->m, f->write, read, sight == SIGHT_SHOWN && !vague);
+    if (vague)
         return;
     if (!payload && !outlived_harm(w, f, watch))
         return;
@@ -582,6 +595,16 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
     } else if (watch->from == FROM_READ || !is_of_another_thing(w->m, f, read)) {
         judge_missing(w, f, watch, read);
     }
+}
+
+static void note_read(struct walk *w, size_t step)
+{
+    const struct look *l = &w->m->look[step];
+    uint32_t leaves = w->m->normal.view[l->view].leaves;
+
+    w->last_read[l->resource] = (uint32_t)step;
+    if (leaves > w->most[l->scope])
+        w->most[l->scope] = leaves;
 }
 
 static void walk_session(struct walk *w, const struct ww_verdict_session *s)
@@ -599,11 +622,11 @@ static void walk_session(struct walk *w, const struct ww_verdict_session *s)
                 look_at(w, f, step);
             }
             if (ww_readable(m, step))
-                w->last_read[l->resource] = (uint32_t)step;
+                note_read(w, step);
         }
         if (l->changes)
             own_change(w, step);
-        if (l->kind == LOOK_WRITE && l->acknowledged && ww_speaks(m, step) && !l->overlaps)
+        if (l->kind == LOOK_WRITE && l->acknowledged && ww_speaks(m, step))
             facts_begin(w, step);
     }
     for (size_t k = 0; (f = fact_at(w, k)) != NULL; k++) {
@@ -620,6 +643,7 @@ static void check(struct model *m)
     ww_map_init(&w->relation_at);
     ww_map_init(&w->harmless);
     w->last_read = ww_xmalloc(words * sizeof *w->last_read);
+    w->most = ww_xcalloc(words, sizeof *w->most);
     for (int pass = 0; pass < 2; pass++) {
         w->judging = pass == 1;
         memset(w->last_read, 0xff, words * sizeof *w->last_read);
@@ -635,6 +659,7 @@ static void check(struct model *m)
     ww_crossings_release(&w->cross);
     free(w->relation);
     free(w->last_read);
+    free(w->most);
     free(w);
 }
 

@@ -20,6 +20,17 @@ struct loss {
  * by the second on any worker: so the two kinds of step are each other's no control. */
 enum leg { FROM_WRITE, FROM_READ };
 
+#define SIGHTINGS_MAX 8 /* workers that are looked at for one value */
+
+/* Which workers showed a value after it was written, whatever was written meanwhile. */
+struct sightings {
+    size_t worker[SIGHTINGS_MAX];
+    bool shown[SIGHTINGS_MAX], missing[SIGHTINGS_MAX];
+    size_t n;
+    size_t lost, back; /* another worker did not show it, then the writer's worker did */
+    enum { SEEN_NOT, SEEN_LOST, SEEN_BACK, SEEN_LOST_AGAIN } went;
+};
+
 struct tally {
     struct ww_table table;
     struct loss best;
@@ -35,8 +46,29 @@ struct relation {
     uint32_t first;   /* the value that was learned first */
     bool several;     /* others were learned, too: the place does not stand for one thing */
     bool listed;      /* it was seen in a list */
+    bool scalar;      /* it was seen to be a scalar of its own */
     struct tally tally[2]; /* from the write to a read; from a read to the next */
+    double home_odds;      /* that by chance only the writers' workers show the values */
+    uint64_t homebound; /* values that came and went, and that only the writer's worker shows */
+    bool abroad;        /* another worker showed a value, or the writer's did not */
+    struct loss home;   /* an example of it */
 };
+
+/* Notes that a read shows the value or lacks it. */
+void ww_sightings_add(struct sightings *s, const struct model *m, size_t write, size_t read,
+                      bool shown);
+
+/* What the sightings of one value say of its relation. */
+void ww_sightings_settle(const struct sightings *s, const struct model *m, size_t write,
+                         struct relation *r);
+
+/* The write put what it carried into the session's readable cookie, and the losing request sent
+ * it. */
+bool ww_in_payload(struct model *m, size_t write, size_t lost);
+
+/* The read shows all that the cookie holds which it set instead: so it would have shown the
+ * value. */
+bool ww_mirrors(struct model *m, size_t read);
 
 /* Hands in what the counts of this relation amount to, if anything. */
 void ww_relation_claim(struct model *m, const struct relation *r);

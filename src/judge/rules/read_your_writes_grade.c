@@ -100,13 +100,13 @@ static uint32_t value_of(const struct model *m, const struct relation *r, size_t
     return r->example.value;
 }
 
-static void claim_leg(struct model *m, const struct relation *r, enum leg from)
+static void claim_loss(struct model *m, const struct relation *r, const struct loss *l,
+                       enum ww_grade grade)
 {
-    const struct loss *l = &r->tally[from].best;
     uint32_t value = value_of(m, r, l->write);
     ww_str text = ww_quotable(m, value);
     struct claim c = { .guarantee = WW_READ_YOUR_WRITES,
-                       .grade = grade_of(m, r, from),
+                       .grade = grade,
                        .cause = cause_of(m, l),
                        .step = l->lost,
                        .table = both(r),
@@ -133,8 +133,12 @@ static void claim_leg(struct model *m, const struct relation *r, enum leg from)
 
 void ww_relation_claim(struct model *m, const struct relation *r)
 {
-    for (enum leg from = FROM_WRITE; from <= FROM_READ && both(r).same_lost == 0; from++) {
+    if (both(r).same_lost > 0)
+        return;
+    for (enum leg from = FROM_WRITE; from <= FROM_READ; from++) {
         if (r->tally[from].has_best)
-            claim_leg(m, r, from);
+            claim_loss(m, r, &r->tally[from].best, grade_of(m, r, from));
     }
+    if (r->homebound > 1 && !r->abroad && r->home_odds <= ODDS_LIKELY)
+        claim_loss(m, r, &r->home, WW_LIKELY);
 }

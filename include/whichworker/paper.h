@@ -1,6 +1,6 @@
 /* report: lines of text for a terminal or a log: cells, wrapping, colours, plurals. */
-#ifndef WW_REPORT_PAPER_H
-#define WW_REPORT_PAPER_H
+#ifndef WHICHWORKER_PAPER_H
+#define WHICHWORKER_PAPER_H
 
 #include <whichworker/buf.h>
 

@@ -1,0 +1,41 @@
+/* judge: read-your-writes, what the session's readable cookie says of a loss. */
+#include "read_your_writes.h"
+
+static bool any_payload_shows(struct model *m, size_t first, size_t n, uint32_t value)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t payload = m->cookie[first + i].payload;
+        if (payload != WW_NONE && ww_view_shows(&m->normal, payload, value))
+            return true;
+    }
+    return false;
+}
+
+bool ww_in_payload(struct model *m, size_t write, size_t lost)
+{
+    const struct look *w = &m->look[write], *r = &m->look[lost];
+
+    for (size_t i = 0; i < w->carrieds; i++) {
+        struct carried what = m->carried[w->carried + i];
+        if (!what.place && any_payload_shows(m, w->set, w->sets, what.value) &&
+            !any_payload_shows(m, w->sent, w->sents, what.value) &&
+            any_payload_shows(m, r->sent, r->sents, what.value))
+            return true;
+    }
+    return false;
+}
+
+bool ww_mirrors(struct model *m, size_t read)
+{
+    const struct look *l = &m->look[read];
+    uint32_t payload = l->sets == 0 ? WW_NONE : m->cookie[l->set].payload;
+
+    if (m->reset[read] < WW_LIKELY || payload == WW_NONE || l->view == WW_NONE ||
+        m->normal.view[payload].leaves == 0)
+        return false;
+    for (uint32_t i = 0; i < m->normal.view[payload].leaves; i++) {
+        if (!ww_view_shows(&m->normal, l->view, m->normal.view[payload].leaf[i].value))
+            return false;
+    }
+    return true;
+}
