@@ -62,6 +62,7 @@ static enum ailment of_obstacle(enum ww_obstacle why)
     case WW_OBSTACLE_NETLINK:
         return NO_NETLINK;
     case WW_OBSTACLE_NONE:
+    case WW_OBSTACLE_BUSY:   /* no look says it */
     case WW_OBSTACLE_CLOSED: /* a server may close at once; a request is held */
     case WW_OBSTACLES:
         break;
