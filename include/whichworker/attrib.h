@@ -25,7 +25,13 @@ struct ww_flow {
         int owner_fd;              /* its number there */
         bool named;                /* the last look said KNOWN */
         uint64_t last_pid;         /* the PID given out last when it said so; 0: not known */
+        bool let_go;               /* nobody looked: the shim's report is waited for */
     } state;
+    enum ww_source by; /* who named the owner that the last KNOWN spoke of */
+    /* Another source that named somebody else: remembered, so that it can be told. NOBODY:
+     * none. */
+    enum ww_source also_by;
+    struct ww_worker_id also;
 };
 
 /* What a look found. */
@@ -81,6 +87,70 @@ int ww_worker_watch(struct ww_worker_id id, const char *proc_root);
 
 /* Of the last look or confirmation. */
 enum ww_obstacle ww_attrib_why(const struct ww_attrib *a);
+
+/* ---- preload: reports of the shim that was loaded into the backend's processes */
+
+/*
+ * Receives the shim's reports. Make it before the backend starts, give the backend the token in
+ * its environment (shim.h), attach it once the upstream is known. It believes only descendants
+ * of `ancestor`, each about itself: the kernel says who sent a report.
+ */
+struct ww_preload;
+struct ww_preload *ww_preload_new(int32_t ancestor, const char *proc_root, struct ww_err *err);
+void ww_preload_free(struct ww_preload *p); /* NULL is fine */
+
+const char *ww_preload_token(const struct ww_preload *p); /* borrowed */
+const char *
+ww_preload_client_name(const struct ww_preload *p); /* how a Unix client's name begins */
+
+/* a is borrowed: it is asked where the shim has not proven itself, and whenever it falls
+ * silent. */
+void ww_preload_attach(struct ww_preload *p, struct ww_attrib *a);
+
+/* The sockets (WW_SHIM_SOCKETS of them), to be watched; one that is readable wants to be
+ * drained. */
+int ww_preload_fd(const struct ww_preload *p, size_t i);
+void ww_preload_drain(struct ww_preload *p, size_t i);
+
+/*
+ * In place of ww_attrib_look and ww_attrib_confirm. While the reports can be relied upon a look
+ * costs nothing and says UNKNOWN at once, so that no request is held; the confirmation names
+ * who accepted. They cannot before the first connection that both the kernel and the shim have
+ * spoken of; nor after one without a report, or one that was handed on: the kernel decides
+ * then.
+ */
+WW_MUST enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow,
+                                      struct ww_worker *out_worker);
+WW_MUST enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
+                                         struct ww_worker *worker);
+
+struct ww_preload_stats {
+    uint64_t reports;   /* kept */
+    uint64_t strange;   /* malformed, or from a process that is none of the backend's */
+    uint64_t let_go;    /* connections for which nobody had to look */
+    uint64_t looked;    /* connections for which the kernel was asked */
+    uint64_t handed_on; /* accepted by one process, answered by another */
+};
+const struct ww_preload_stats *
+ww_preload_stats(const struct ww_preload *p); /* borrowed, live */
+
+/* ---- the processes below one, and what they listen on */
+
+#define WW_TREE_MAX 1024
+
+/* Descendants of pid, or only its children, in no order; more than room are left out. */
+size_t ww_tree_below(const char *proc_root, int32_t pid, int32_t *out_pids, size_t room);
+size_t ww_tree_children(const char *proc_root, int32_t pid, int32_t *out_pids, size_t room);
+
+struct ww_listening {
+    struct ww_addr addr; /* where to connect to: a wildcard has become loopback */
+    unsigned holders;    /* processes that can accept from it */
+};
+
+/* What the descendants of pid listen on: the address with most holders first, among equals TCP
+ * before Unix, then the oldest. */
+size_t ww_tree_listens(const char *proc_root, int32_t pid, struct ww_listening *out,
+                       size_t room);
 
 /* A sentence for the obstacle, and what the user can do about it. Static. */
 const char *ww_obstacle_sentence(enum ww_obstacle o);

@@ -54,6 +54,8 @@ struct ww_exchange {
     enum ww_end end;
     enum ww_source by;
     struct ww_worker_id worker; /* pid 0 unless by names a source */
+    enum ww_source also_by;     /* another source that named somebody else; NOBODY: none did */
+    struct ww_worker_id also_worker;
 
     struct ww_payload *payload; /* filled by ww_exchange_redact */
     size_t payloads;

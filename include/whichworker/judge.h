@@ -120,6 +120,16 @@ struct ww_finding {
     uint64_t occurrences;
 };
 
+/* Two sources of attribution that named different workers for the same exchanges. */
+struct ww_disagreement {
+    enum ww_source by; /* the one that is believed */
+    enum ww_source also_by;
+    uint64_t exchanges;
+    uint64_t first; /* the id of the first such exchange, and whom the two named there */
+    int32_t pid;
+    int32_t also_pid;
+};
+
 struct ww_verdict {
     struct ww_run run;
     struct ww_step *step; /* all exchanges, in order of time */
@@ -133,6 +143,7 @@ struct ww_verdict {
     struct ww_finding *finding;
     size_t findings;
     uint64_t by[WW_SOURCES]; /* exchanges by source */
+    struct ww_disagreement disagreement[WW_SOURCES]; /* by also_by; exchanges 0: none */
     double coverage;         /* attributed share of those that reached an upstream; 1 if none did */
     enum ww_verdict_value value;
     ww_str why;

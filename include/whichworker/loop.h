@@ -14,6 +14,9 @@ struct ww_loop;
 
 struct ww_loop *ww_loop_new(struct ww_err *err);
 
+/* Where this program's file is; false if that cannot be known. */
+WW_MUST bool ww_program_path(char *out, size_t room);
+
 /* Runs callbacks until ww_loop_stop, or until nothing is left that could ever call back. */
 void ww_loop_run(struct ww_loop *l);
 void ww_loop_stop(struct ww_loop *l); /* from a callback */

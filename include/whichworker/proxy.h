@@ -8,16 +8,17 @@
 
 /* Times and sizes have a default in the options table; none of the times may be 0. */
 struct ww_proxy_config {
-    uint32_t header_timeout_ms;   /* from a request's first byte to the end of its head: 408 */
-    uint32_t idle_timeout_ms;     /* a client's silence: between requests, in a body, not reading */
+    uint32_t header_timeout_ms; /* from a request's first byte to the end of its head: 408 */
+    uint32_t idle_timeout_ms; /* a client's silence: between requests, in a body, not reading */
     uint32_t connect_timeout_ms;  /* for the upstream's kernel to take the connection: 504 */
     uint32_t response_timeout_ms; /* the upstream's silence: 504, or a cut response */
     uint32_t attrib_timeout_ms;   /* how long a request may be held until a worker accepts */
     uint32_t handover_timeout_ms; /* how long an accepted one may wait for its final owner */
-    uint32_t drain_timeout_ms;    /* what is in flight when the proxy is stopped may take this */
-    uint64_t max_head_bytes;      /* of a request (431) and of a response (502) */
-    uint64_t max_body_bytes;      /* of a request: 413; 0: no limit */
-    uint64_t capture_body_bytes;  /* how much of each body is kept in the exchange */
+    uint32_t drain_timeout_ms; /* what is in flight when the proxy is stopped may take this */
+    uint64_t max_head_bytes;   /* of a request (431) and of a response (502) */
+    uint64_t max_body_bytes;   /* of a request: 413; 0: no limit */
+    ww_str worker_header;      /* the response field with the worker's own PID; absent: none */
+    uint64_t capture_body_bytes; /* how much of each body is kept in the exchange */
 };
 
 /* Who accepted, and who answered? ww_attrib_look and ww_attrib_confirm for real connections, a
@@ -46,15 +47,16 @@ struct ww_proxy_stats {
     uint64_t by[WW_SOURCES];
     uint64_t end[WW_ENDS];
     uint64_t obstacle[WW_OBSTACLES]; /* why a worker stayed unknown or ambiguous */
-    uint64_t connections; /* of clients */
-    uint64_t dials;       /* upstream connections */
-    size_t clients;       /* connected now */
+    uint64_t connections;            /* of clients */
+    uint64_t dials;                  /* upstream connections */
+    uint64_t held;                   /* requests that had to wait until a worker was known */
+    size_t clients;                  /* connected now */
 };
 
 struct ww_proxy;
 
-struct ww_proxy *ww_proxy_new(const struct ww_proxy_config *cfg, const struct ww_proxy_parts *parts,
-                              struct ww_err *err);
+struct ww_proxy *ww_proxy_new(const struct ww_proxy_config *cfg,
+                              const struct ww_proxy_parts *parts, struct ww_err *err);
 
 /* Takes a client's connection. */
 void ww_proxy_take(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr *peer);

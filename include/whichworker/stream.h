@@ -73,6 +73,12 @@ struct ww_dialer {
 /* Over TCP or a Unix socket. A Unix listener whose backlog is full is tried again until the
  * stream is closed. */
 struct ww_dialer *ww_dialer_new(struct ww_loop *l, const struct ww_addr *addr);
+
+/* Gives each later socket of a Unix dialer an abstract name of its own, prefix and a number, so
+ * that whoever accepts can tell them apart. At most WW_DIALER_PREFIX bytes; copied. */
+#define WW_DIALER_PREFIX 16
+void ww_dialer_name(struct ww_dialer *d, const char *prefix);
+
 void ww_dialer_free(struct ww_dialer *d);
 
 /* Listens. Each accepted stream goes to on_accept, to be owned there at once. */

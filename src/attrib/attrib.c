@@ -1,5 +1,6 @@
 /* Decides who accepted a connection, from what the kernel and /proc say. Unknown beats wrong.
  */
+#include "acceptor.h"
 #include "family.h"
 
 #include <whichworker/arena.h>
@@ -7,6 +8,8 @@
 #include <whichworker/units.h>
 
 #include <sys/stat.h>
+
+#define PARENTS_MAX 16
 
 /* So often may a process be seen to keep a connection, although it forked, before it is
  * believed. */
@@ -367,6 +370,82 @@ enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
 
     if (owner == WW_OWNER_KNOWN)
         *worker = k->worker;
+    return owner;
+}
+
+void ww_attrib_meet(struct ww_attrib *a, int32_t pid)
+{
+    (void)ww_family_meet(&a->family, pid);
+}
+
+bool ww_attrib_is_parent(struct ww_attrib *a, int32_t child, int32_t parent)
+{
+    struct ww_kin *k = ww_family_find(&a->family, child);
+
+    for (int g = 0; k != NULL && g < PARENTS_MAX; g++) {
+        if (k->proc.ppid == parent)
+            return true;
+        k = ww_family_find(&a->family, k->proc.ppid);
+    }
+    return false;
+}
+
+/* Does somebody else hold the connection, while k does not (any more)? */
+static bool has_passed_on(struct ww_attrib *a, struct ww_flow *flow, const struct ww_kin *k)
+{
+    int fd = -1;
+
+    uint64_t inode = 0;
+
+    return flow->state.inode != 0 &&
+           ww_proc_holds_at(&k->proc, flow->state.owner_fd, flow->state.inode) == WW_HELD_NO &&
+           ww_proc_find_socket(&k->proc, flow->state.inode, &fd) == WW_HELD_NO &&
+           ask(a, flow, &inode) == WW_DIAG_ACCEPTED && inode == flow->state.inode;
+}
+
+/* A process that has no parent among the listeners may pass on what it accepts (settle). */
+static bool may_answer(struct ww_attrib *a, struct ww_kin *k)
+{
+    if (k->conduct == WW_CONDUCT_SUSPECT || k->conduct == WW_CONDUCT_HANDS_OVER)
+        return false;
+    return k->conduct == WW_CONDUCT_ANSWERS || ww_family_master(&a->family, k) != NULL ||
+           !ww_family_passes(&a->family, k, a->family.still_pid);
+}
+
+enum ww_owner ww_attrib_confirm_acceptor(struct ww_attrib *a, struct ww_flow *flow,
+                                         const struct acceptor *who,
+                                         struct ww_worker *out_worker)
+{
+    struct ww_kin *k = ww_family_meet(&a->family, who->pid);
+    struct ww_worker worker;
+    bool quiet = a->family.still_pid != 0 && a->family.still_since_us <= flow->opened_us;
+
+    if (k == NULL || k->started_us > who->heard_us)
+        return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_CLOSED);
+    if (k->router)
+        return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_ROUTER);
+    flow->state.owner = k->worker.id;
+    flow->state.owner_fd = who->fd;
+    flow->state.accepted_us =
+        who->accepted_us > flow->opened_us ? who->accepted_us : flow->opened_us;
+    if (quiet && k->conduct == WW_CONDUCT_ANSWERS) {
+        *out_worker = k->worker;
+        return say(a, WW_OWNER_KNOWN, WW_OBSTACLE_NONE);
+    }
+    if (flow->state.inode == 0 && ask(a, flow, &flow->state.inode) != WW_DIAG_ACCEPTED)
+        flow->state.inode = 0;
+    if (has_passed_on(a, flow, k)) {
+        k->conduct = WW_CONDUCT_HANDS_OVER;
+        return say(a, WW_OWNER_UNKNOWN, WW_OBSTACLE_HANDOVER);
+    }
+    flow->state.last_pid = quiet ? a->family.still_pid : 0;
+    flow->state.named = may_answer(a, k);
+    worker = k->worker;
+
+    enum ww_owner owner = ww_attrib_confirm(a, flow, &worker);
+
+    if (owner == WW_OWNER_KNOWN)
+        *out_worker = worker;
     return owner;
 }
 

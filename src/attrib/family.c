@@ -437,6 +437,32 @@ struct ww_kin *ww_family_owner_among_new(struct ww_family *f, uint64_t inode, in
     return owner;
 }
 
+struct ww_kin *ww_family_meet(struct ww_family *f, int32_t pid)
+{
+    uint64_t last_pid = ww_family_last_pid(f);
+    struct ww_kin *k = ww_family_find(f, pid);
+    struct ww_proc p;
+    bool holds = false;
+
+    if (last_pid == 0 || last_pid != f->still_pid) {
+        f->still_pid = last_pid;
+        f->still_since_us = ww_clock_mono_us();
+    }
+    if (k != NULL && last_pid != 0 && k->alive_seen == last_pid)
+        return k;
+    if (k == NULL || !ww_kin_alive(k)) {
+        if (!ww_proc_open(f->root, pid, &p))
+            return k;
+        ww_proc_close(&p);
+        bury(f);
+        k = adopt(f, pid, 0, &holds);
+        recount(f);
+    }
+    if (k != NULL)
+        k->alive_seen = last_pid;
+    return k;
+}
+
 struct link {
     int32_t pid;
     int32_t ppid;

@@ -41,6 +41,7 @@ struct ww_kin {
     int64_t youngest_us; /* start of its youngest child when last looked; INT64_MIN: no child */
     uint64_t children_seen; /* last_pid when its children were last looked at; 0: never */
     uint64_t passes_seen;   /* last_pid when `passes` was last looked into; 0: never */
+    uint64_t alive_seen;    /* last_pid when it was last seen alive; 0: never */
 };
 
 /* Owns all of it. */
@@ -59,6 +60,8 @@ struct ww_family {
     int64_t scanned_us;    /* end of the last scan; 0: none yet */
     int64_t scan_cost_us;  /* how long it took */
     uint64_t adopted_seen; /* last_pid when new children were last looked for; 0: never */
+    uint64_t still_pid;    /* last_pid when ww_family_meet last asked for it */
+    int64_t still_since_us; /* and has been since: no process has begun after this */
 };
 
 /* Borrows diag while it lives. */
@@ -71,6 +74,10 @@ uint64_t ww_family_last_pid(const struct ww_family *f);
 
 struct ww_kin *ww_family_find(struct ww_family *f, int32_t pid);
 struct ww_kin *ww_family_find_id(struct ww_family *f, struct ww_worker_id id);
+
+/* The living process with this PID, a member from now on; or the dead member that had it last.
+ * NULL: neither is there, or there is no room. Also brings still_since_us up to date. */
+struct ww_kin *ww_family_meet(struct ww_family *f, int32_t pid);
 
 /* The nearest of its parents that listens, and not as an activator; NULL otherwise. */
 struct ww_kin *ww_family_master(struct ww_family *f, const struct ww_kin *k);

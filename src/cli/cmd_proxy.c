@@ -10,7 +10,7 @@ static int proxy_run(const struct config *c, struct ww_err *err)
     if (c->upstream.len == 0)
         return ww_err_set(err, WW_EUSAGE,
                           "proxy wants to know the backend: --upstream 127.0.0.1:8000, say");
-    return serve(c, err);
+    return serve(c, NULL, err);
 }
 
 const struct command command_proxy = {

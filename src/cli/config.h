@@ -19,8 +19,11 @@ struct config {
     bool no_color;
     bool help;
     bool version;
-    bool no_connect;     /* of doctor */
-    bool markdown;       /* of help */
+    bool no_connect;      /* of doctor */
+    bool markdown;        /* of help */
+    char *const *command; /* of run: the backend's, ended by NULL; NULL: none */
+    uint32_t ready_timeout_ms;
+    bool no_preload;
     const char *operand; /* the first argument that is no option; NULL: none */
 };
 

@@ -311,6 +311,10 @@ void live_summary(const struct live *l, const struct live_ending *e, struct ww_b
                   s_of(workers));
     put_workers(l, out);
     put_attribution(l, e, out);
+    if (e->proxy.held > 0)
+        ww_buf_printf(
+            out, "  %" PRIu64 " request%s waited until a worker was known to have accepted\n",
+            e->proxy.held, s_of(e->proxy.held));
     if (e->stalls > 0)
         ww_buf_printf(out,
                       "  reading stopped %" PRIu64 " time%s to let the recorder catch up\n",

@@ -8,8 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy, &command_report, &command_doctor,
-                                           &command_help, NULL };
+const struct command *const commands[] = { &command_proxy,  &command_run,  &command_report,
+                                           &command_doctor, &command_help, NULL };
 
 const struct command *command_find(ww_str name)
 {

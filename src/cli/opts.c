@@ -70,7 +70,13 @@ const struct option_row options_table[] = {
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
     { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
       .help = "open no connection: look only at what is there" },
+    { .name = "no-preload", BOOL(no_preload), .commands = FOR_RUN,
+      .help = "load nothing into the backend: only the kernel tells who accepted",
+      .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
+              "each accept. No request need be held then, and workers of another user are known too." },
     { .name = "quiet", BOOL(quiet), .commands = FOR_PROXY, .help = "no line for each exchange" },
+    { .name = "ready-timeout", MSEC(ready_timeout_ms), .commands = FOR_RUN, .arg = "TIME", .dflt = "30s",
+      .help = "how long the backend may take until it listens" },
     { .name = "response-timeout", MSEC(proxy.response_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long the upstream may be silent (then 504, or a cut response)" },
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
@@ -80,6 +86,12 @@ const struct option_row options_table[] = {
       .help = "the backend: host:port, [v6]:port, unix:/path or http://host:port" },
     { .name = "verbose", BOOL(verbose), .commands = FOR_PROXY, .help = "log what the proxy does" },
     { .name = "version", BOOL(version), .commands = FOR_ALL, .help = "print the version" },
+    { .name = "worker-header", STR(proxy.worker_header), .commands = FOR_PROXY, .arg = "NAME",
+      .help = "the response field in which a worker gives its own PID",
+      .text = "For workers that the kernel cannot name from here: on another machine, in another container, of\n"
+              "another user. examples/worker_header/ has the few lines that make a WSGI or ASGI application or\n"
+              "gunicorn send it. Where the kernel knows too, the kernel is believed, and the report warns if\n"
+              "the two differ." },
     { .name = NULL },
 };
 /* clang-format on */
@@ -337,7 +349,13 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
     for (int i = 0; i < argc; i++) {
         ww_str word = ww_str_c(argv[i]);
 
-        if (options_over || !ww_str_starts(word, WW_STR("-")) || word.len == 1) {
+        bool is_word = options_over || !ww_str_starts(word, WW_STR("-")) || word.len == 1;
+
+        if (is_word && (command & FOR_RUN) != 0) {
+            c->command = argv + i;
+            break;
+        }
+        if (is_word) {
             if (c->operand != NULL)
                 return ww_err_set(err, WW_EUSAGE, "'%s' is one argument too many", argv[i]);
             c->operand = argv[i];

@@ -12,6 +12,7 @@ enum command_set {
     FOR_REPORT = 1 << 1,
     FOR_HELP = 1 << 2,
     FOR_DOCTOR = 1 << 3,
+    FOR_RUN = 1 << 4, /* run has those of proxy too */
     FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP | FOR_DOCTOR
 };
 

@@ -5,6 +5,7 @@
 #include "live.h"
 
 #include <whichworker/log.h>
+#include <whichworker/shim.h>
 #include <whichworker/store.h>
 #include <whichworker/units.h>
 
@@ -31,8 +32,17 @@ struct recorder {
     struct ww_writer *writer; /* NULL: no trace */
 };
 
+/* One of the sockets on which reports of the shim come. */
+struct report_watch {
+    struct ww_preload *preload;
+    size_t i;
+    struct ww_ready *ready;
+};
+
 struct server {
     struct recorder recorder;
+    const struct serve_extra *extra; /* NULL: a proxy by itself */
+    struct report_watch watch[WW_SHIM_SOCKETS];
     struct ww_queue *queue;
     struct ww_loop *loop;
     struct ww_wake *wake; /* the recorder has room again */
@@ -146,6 +156,23 @@ static enum ww_obstacle why(void *ctx)
     return ww_attrib_why(ctx);
 }
 
+static enum ww_owner look_preload(void *ctx, struct ww_flow *flow, struct ww_worker *out_worker)
+{
+    return ww_preload_look(ctx, flow, out_worker);
+}
+
+static enum ww_owner confirm_preload(void *ctx, struct ww_flow *flow, struct ww_worker *worker)
+{
+    return ww_preload_confirm(ctx, flow, worker);
+}
+
+static void on_reports(void *ctx)
+{
+    const struct report_watch *w = ctx;
+
+    ww_preload_drain(w->preload, w->i);
+}
+
 static void on_idle(void *ctx)
 {
     struct server *s = ctx;
@@ -155,8 +182,11 @@ static void on_idle(void *ctx)
 
 static void on_stop_signal(void *ctx)
 {
-    struct server *s = ctx;
+    serve_stop(ctx);
+}
 
+void serve_stop(struct server *s)
+{
     if (s->stopping) {
         ww_proxy_cut(s->proxy);
         return;
@@ -214,6 +244,25 @@ static int open_recorder(struct server *s, const struct config *c,
     return s->queue == NULL ? err->code : WW_OK;
 }
 
+static int open_preload(struct server *s, struct ww_looker *out, struct ww_err *err)
+{
+    struct ww_preload *p = s->extra->preload;
+
+    ww_preload_attach(p, s->attrib);
+    ww_dialer_name(s->dialer, ww_preload_client_name(p));
+    *out = (struct ww_looker){ .look = look_preload, .confirm = confirm_preload, .ctx = p };
+    for (size_t i = 0; i < WW_SHIM_SOCKETS; i++) {
+        struct report_watch *w = &s->watch[i];
+
+        w->preload = p;
+        w->i = i;
+        w->ready = ww_ready_new(s->loop, ww_preload_fd(p, i), on_reports, w, err);
+        if (w->ready == NULL)
+            return err->code;
+    }
+    return WW_OK;
+}
+
 static int open_proxy(struct server *s, const struct config *c, const struct ww_addr *upstream,
                       struct ww_err *err)
 {
@@ -222,11 +271,18 @@ static int open_proxy(struct server *s, const struct config *c, const struct ww_
         return err->code;
     s->dialer = ww_dialer_new(s->loop, upstream);
 
+    struct ww_looker looker = {
+        .look = look, .confirm = confirm, .why = why, .ctx = s->attrib
+    };
+
+    if (s->extra != NULL && s->extra->preload != NULL && open_preload(s, &looker, err) < 0)
+        return err->code;
+
     const struct ww_proxy_parts parts = {
         .loop = s->loop,
         .dialer = s->dialer,
         .upstream = *upstream,
-        .looker = { .look = look, .confirm = confirm, .why = why, .ctx = s->attrib },
+        .looker = looker,
         .sink = ww_queue_sink(s->queue),
         .may_begin = may_begin,
         .ctx = s,
@@ -253,7 +309,7 @@ static int start(struct server *s, const struct config *c, const struct ww_addr 
         return err->code;
     if (open_recorder(s, c, upstream, err) < 0 || open_proxy(s, c, upstream, err) < 0)
         return err->code;
-    return WW_OK;
+    return s->extra == NULL ? WW_OK : s->extra->open(s->extra->ctx, s->loop, s, err);
 }
 
 static void announce(const struct server *s, const struct config *c,
@@ -287,6 +343,10 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
 
     if (s->proxy != NULL)
         ending.proxy = *ww_proxy_stats(s->proxy);
+    if (s->extra != NULL)
+        s->extra->close(s->extra->ctx);
+    for (size_t i = 0; i < WW_SHIM_SOCKETS; i++)
+        ww_ready_free(s->watch[i].ready);
     ww_listener_free(s->listener);
     ww_proxy_free(s->proxy);
     ww_attrib_free(s->attrib);
@@ -315,15 +375,18 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
     return status;
 }
 
-int serve(const struct config *c, struct ww_err *err)
+int serve(const struct config *c, const struct serve_extra *extra, struct ww_err *err)
 {
-    struct server s = { .started_us = ww_clock_wall_us() };
+    struct server s = { .started_us = ww_clock_wall_us(), .extra = extra };
     struct ww_addr upstream;
     struct ww_addr listen;
     struct ww_err ignored = { 0 };
 
-    if (ww_addr_parse(c->upstream, "--upstream", &upstream, err) < 0 ||
-        ww_addr_parse(c->listen, "--listen", &listen, err) < 0)
+    if (extra != NULL)
+        upstream = extra->upstream;
+    else if (ww_addr_parse(c->upstream, "--upstream", &upstream, err) < 0)
+        return err->code;
+    if (ww_addr_parse(c->listen, "--listen", &listen, err) < 0)
         return err->code;
     if (c->verbose)
         ww_log_set_level(WW_LOG_INFO);

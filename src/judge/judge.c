@@ -119,6 +119,21 @@ static bool names_a_worker(const struct ww_exchange *x)
            x->worker.pid != 0;
 }
 
+static void note_disagreement(struct ww_verdict *v, const struct ww_exchange *x)
+{
+    struct ww_disagreement *d = &v->disagreement[x->also_by];
+
+    if (x->also_by == WW_BY_NOBODY)
+        return;
+    if (d->exchanges == 0)
+        *d = (struct ww_disagreement){ .by = x->by,
+                                       .also_by = x->also_by,
+                                       .first = x->id,
+                                       .pid = x->worker.pid,
+                                       .also_pid = x->also_worker.pid };
+    d->exchanges++;
+}
+
 void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
 {
     struct model *m = &j->m;
@@ -154,6 +169,7 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
     ww_look(m, x, &m->look[at]);
     m->v.steps++;
     m->v.by[x->by]++;
+    note_disagreement(&m->v, x);
 }
 
 /* ---- workers */

@@ -4,8 +4,12 @@
 #include <whichworker/arena.h>
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* How long to wait before a Unix listener with a full backlog is tried again. There is no event
@@ -16,6 +20,7 @@ struct dialer {
     struct ww_dialer dialer; /* first */
     struct ww_loop *loop;
     struct ww_addr addr;
+    struct ww_naming naming; /* no prefix: none */
 };
 
 static void connected(struct ww_socket *k, int error)
@@ -35,8 +40,19 @@ static void on_tcp_connected(uv_connect_t *c, int status)
     connected(c->data, status < 0 ? -status : 0);
 }
 
+/* Without a name it would do too: nobody but the shim's receiver misses it. */
+static void name_socket(int fd, struct ww_naming *naming)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int n = snprintf(un.sun_path + 1, sizeof(un.sun_path) - 1, "%s%" PRIx64, naming->prefix,
+                     naming->next++);
+
+    (void)bind(fd, (const struct sockaddr *)&un,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n));
+}
+
 /* A socket that is connected when this returns, or -1 and errno. */
-static int connect_now(const struct ww_addr *addr)
+static int connect_now(const struct ww_addr *addr, struct ww_naming *naming)
 {
     const struct sockaddr *sa = (const struct sockaddr *)&addr->sa;
     int family = addr->sa.ss_family;
@@ -44,6 +60,9 @@ static int connect_now(const struct ww_addr *addr)
 
     if (fd < 0)
         return -1;
+
+    if (naming != NULL)
+        name_socket(fd, naming);
 
     int r = connect(fd, sa, addr->len);
 
@@ -70,7 +89,7 @@ static void on_refused(uv_timer_t *t)
 
 static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
 {
-    int fd = ww_addr_is_loopback(addr) ? connect_now(addr) : -1;
+    int fd = ww_addr_is_loopback(addr) ? connect_now(addr, NULL) : -1;
 
     if (fd >= 0 && uv_tcp_open(&k->tcp, fd) == 0) {
         k->stream.connected = true;
@@ -90,7 +109,7 @@ static void dial_tcp(struct ww_socket *k, const struct ww_addr *addr)
 
 static bool open_unix(struct ww_socket *k, int *out_error)
 {
-    int fd = connect_now(k->target);
+    int fd = connect_now(k->target, k->naming);
 
     if (fd < 0) {
         *out_error = errno;
@@ -132,6 +151,7 @@ static struct ww_stream *dial(struct ww_dialer *d)
     struct ww_socket *k = ww_socket_new(me->loop, me->addr.sa.ss_family);
 
     k->target = &me->addr;
+    k->naming = me->naming.prefix[0] == '\0' ? NULL : &me->naming;
     if (me->addr.sa.ss_family == AF_UNIX)
         dial_unix(k);
     else
@@ -147,6 +167,13 @@ struct ww_dialer *ww_dialer_new(struct ww_loop *l, const struct ww_addr *addr)
     d->loop = l;
     d->addr = *addr;
     return &d->dialer;
+}
+
+void ww_dialer_name(struct ww_dialer *d, const char *prefix)
+{
+    struct dialer *me = (struct dialer *)d;
+
+    snprintf(me->naming.prefix, sizeof(me->naming.prefix), "%s", prefix);
 }
 
 void ww_dialer_free(struct ww_dialer *d)

@@ -51,6 +51,11 @@ struct ww_loop *ww_loop_new(struct ww_err *err)
     return l;
 }
 
+bool ww_program_path(char *out, size_t room)
+{
+    return uv_exepath(out, &room) == 0;
+}
+
 void ww_loop_run(struct ww_loop *l)
 {
     uv_run(&l->uv, UV_RUN_DEFAULT);

@@ -26,6 +26,7 @@ struct ww_socket {
     struct ww_buf sending;
     struct ww_buf waiting;
     const struct ww_addr *target; /* borrowed from the dialer while connecting */
+    struct ww_naming *naming;     /* the same; NULL: sockets stay unnamed */
     int refusal;                  /* errno: why connecting failed before it began */
     int write_error; /* errno: nothing more can be written, though something may be read */
     int open_handles;
@@ -33,6 +34,12 @@ struct ww_socket {
     bool reading;
     bool ended;     /* nothing more will be read */
     bool finishing; /* shut down once all is written */
+};
+
+/* How a dialer names its Unix sockets. */
+struct ww_naming {
+    char prefix[WW_DIALER_PREFIX + 1];
+    uint64_t next;
 };
 
 struct ww_socket *ww_socket_new(struct ww_loop *l, int family);

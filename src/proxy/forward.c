@@ -73,7 +73,7 @@ static void finish(struct forward *f)
     x->ended_us = proxy_now_us(c->proxy);
     x->request_body.bytes = ww_str_n(f->request_capture.ptr, f->request_capture.len);
     x->response_body.bytes = ww_str_n(f->response_capture.ptr, f->response_capture.len);
-    if (x->by == WW_BY_KERNEL)
+    if (x->worker.pid != 0)
         roster_see(&c->proxy->roster, &f->worker);
     else if (x->by == WW_BY_UNKNOWN || x->by == WW_BY_AMBIGUOUS)
         proxy_note_obstacle(c->proxy, f->hold.why);

@@ -55,7 +55,7 @@ struct forward {
     struct ww_http *parser; /* of responses; kept from exchange to exchange */
     struct ww_buf in;       /* a response head that has not come whole yet */
     struct hold hold;
-    struct ww_worker worker; /* who accepted, then who answered; only while x->by says KERNEL */
+    struct ww_worker worker; /* who accepted, then who answered; only while x->worker is one */
     struct capture request_capture;
     struct capture response_capture;
     bool head_begun;          /* all of the head but its last byte is out */

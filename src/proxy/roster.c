@@ -92,8 +92,11 @@ static uint32_t free_slot(const struct roster *r)
     }
 }
 
+/* A PID that only a header has told may be one of another machine: here it is somebody else's. */
 static void watch(struct roster_entry *e)
 {
+    if (e->worker.id.start_ticks == 0)
+        return;
     e->pidfd = ww_worker_watch(e->worker.id, "/proc");
     if (e->pidfd >= 0)
         e->ready = ww_ready_new(e->roster->loop, e->pidfd, on_death, e, NULL);

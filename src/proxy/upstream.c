@@ -56,7 +56,7 @@ static void fill_flow(struct forward *f)
 
     flow->fd = ww_stream_fd(f->upstream);
     flow->peer = f->client->proxy->parts.upstream;
-    if (flow->fd < 0 || flow->peer.sa.ss_family == AF_UNIX)
+    if (flow->fd < 0)
         return;
     flow->local.len = sizeof(flow->local.sa);
     getsockname(flow->fd, (struct sockaddr *)&flow->local.sa, &flow->local.len);
@@ -70,14 +70,16 @@ static void name_worker(struct forward *f, enum ww_owner owner, const struct ww_
     x->worker = (struct ww_worker_id){ 0 };
     if (owner != WW_OWNER_KNOWN)
         return;
-    x->by = WW_BY_KERNEL;
+    x->by = f->hold.flow.by == WW_BY_NOBODY ? WW_BY_KERNEL : f->hold.flow.by;
     x->worker = worker->id;
+    x->also_by = f->hold.flow.also_by;
+    x->also_worker = f->hold.flow.also;
     f->worker = *worker;
 }
 
 /*
- * A worker cannot answer a head that it has not got. So the head goes out when the worker is known;
- * if nobody accepts at once, all of it but the last byte, a line feed, goes before.
+ * A worker cannot answer a head that it has not got. So the head goes out when the worker is
+ * known; if nobody accepts at once, all of it but the last byte, a line feed, goes before.
  */
 static void begin_head(struct forward *f)
 {
@@ -131,6 +133,8 @@ static void hold(struct forward *f)
     fill_flow(f);
     if (hold_begin(&f->client->proxy->holds, &f->hold, on_owner, f, &answer, &worker))
         let_go(f, answer, &worker);
+    else
+        f->client->proxy->stats.held++;
 }
 
 static void flush(struct forward *f)
@@ -206,6 +210,19 @@ size_t upstream_send_body(struct forward *f, ww_str bytes)
     return used;
 }
 
+/* A report says when it was accepted; a look only says when that was seen. A worker that is
+ * quick accepts before we know that we are connected. */
+static void note_acceptance(struct forward *f)
+{
+    struct ww_exchange *x = f->x;
+    int64_t accepted_us = f->hold.flow.state.accepted_us;
+
+    if (x->by != WW_BY_PRELOAD || accepted_us == 0)
+        return;
+    accepted_us += f->client->proxy->wall_offset_us;
+    x->accepted_us = accepted_us > x->connected_us ? accepted_us : x->connected_us;
+}
+
 /* The first byte of an answer: now it can be told who answered. */
 static void note_answer(struct forward *f)
 {
@@ -215,6 +232,39 @@ static void note_answer(struct forward *f)
         return;
     f->x->answered_us = proxy_now_us(f->client->proxy);
     name_worker(f, hold_confirm(&f->client->proxy->holds, &f->hold, &worker), &worker);
+    note_acceptance(f);
+}
+
+/* The PID that the worker itself gives in its response; 0: none, or none that can be read. */
+static int32_t claimed_pid(const struct forward *f, const struct ww_head *h)
+{
+    ww_str name = f->client->proxy->cfg.worker_header;
+    uint64_t pid = 0;
+
+    if (name.len == 0 || ww_fields_count(&h->fields, name) != 1 ||
+        !ww_str_u64(ww_fields_get(&h->fields, name), &pid) || pid > INT32_MAX)
+        return 0;
+    return (int32_t)pid;
+}
+
+/* What a worker says of itself counts where nobody else knows; where somebody else knows
+ * better, that the two differ is remembered: an id that was made before the fork is every
+ * worker's. */
+static void note_claim(struct forward *f, const struct ww_head *h)
+{
+    struct ww_exchange *x = f->x;
+    struct ww_worker_id claimed = { .pid = claimed_pid(f, h) };
+
+    if (claimed.pid == 0 || claimed.pid == x->worker.pid)
+        return;
+    if (x->worker.pid != 0) {
+        x->also_by = WW_BY_HEADER;
+        x->also_worker = claimed;
+        return;
+    }
+    x->by = WW_BY_HEADER;
+    x->worker = claimed;
+    f->worker = (struct ww_worker){ .id = claimed };
 }
 
 /* One head out of f->in; false when there is none yet, or none any more. */
@@ -246,6 +296,7 @@ static bool take_head(struct forward *f)
         relay_interim(f, &h);
         return true;
     }
+    note_claim(f, &h);
     f->response = h;
     f->x->status = h.status;
     f->x->response_fields = h.fields;

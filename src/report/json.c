@@ -175,6 +175,33 @@ static void put_finding(struct ww_json *j, const struct ww_verdict *v,
     ww_json_end(j);
 }
 
+/* Only where there is something to warn of. */
+static void put_warnings(struct ww_json *j, const struct ww_verdict *v)
+{
+    bool any = false;
+
+    for (enum ww_source s = WW_BY_NOBODY; s < WW_SOURCES; s++) {
+        const struct ww_disagreement *d = &v->disagreement[s];
+
+        if (d->exchanges == 0)
+            continue;
+        if (!any)
+            ww_json_arr(j, "warnings");
+        any = true;
+        ww_json_obj(j, NULL);
+        ww_json_str(j, "warning", WW_STR("attribution-disagrees"));
+        ww_json_int(j, "exchanges", (int64_t)d->exchanges);
+        ww_json_int(j, "exchange", (int64_t)d->first);
+        ww_json_str(j, "by", ww_str_c(ww_source_token(d->by)));
+        ww_json_int(j, "pid", d->pid);
+        ww_json_str(j, "also_by", ww_str_c(ww_source_token(d->also_by)));
+        ww_json_int(j, "also_pid", d->also_pid);
+        ww_json_end(j);
+    }
+    if (any)
+        ww_json_end(j);
+}
+
 void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *style,
                     struct ww_buf *out)
 {
@@ -202,6 +229,7 @@ void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *st
     for (size_t i = 0; i < v->findings; i++)
         put_finding(&j, v, &v->finding[i]);
     ww_json_end(&j);
+    put_warnings(&j, v);
     ww_json_end(&j);
     ww_json_finish(&j);
 }

@@ -334,6 +334,33 @@ static void put_attribution(struct ww_paper *p, const struct ww_verdict *v)
     ww_paper_printf(p, "%s\n", any ? ")" : "");
 }
 
+/* Two sources that speak of one exchange and name two workers: one of them is wrong. */
+static void put_disagreements(struct ww_paper *p, const struct ww_verdict *v)
+{
+    for (enum ww_source s = WW_BY_NOBODY; s < WW_SOURCES; s++) {
+        const struct ww_disagreement *d = &v->disagreement[s];
+
+        if (d->exchanges == 0)
+            continue;
+        put_label(p, "warning");
+        ww_paper_printf(p, "%s and %s name different workers for ", ww_source_token(d->by),
+                        ww_source_token(d->also_by));
+        ww_paper_count(p, d->exchanges, "exchange", "exchanges");
+        ww_paper_printf(p, ":\n");
+        put_label(p, "");
+        ww_paper_printf(p, "#%" PRIu64 " was served by %" PRId32 " (%s), not %" PRId32 " (%s)\n",
+                        d->first, d->pid, ww_source_token(d->by), d->also_pid,
+                        ww_source_token(d->also_by));
+        if (s != WW_BY_HEADER)
+            continue;
+        put_label(p, "");
+        ww_paper_printf(p, "an id that is made before the fork is the same in every worker: "
+                           "ask for it\n");
+        put_label(p, "");
+        ww_paper_printf(p, "in the request, as examples/worker_header/ does\n");
+    }
+}
+
 static void put_upstream(struct ww_paper *p, const struct ww_run *run)
 {
     put_label(p, "upstream");
@@ -368,6 +395,7 @@ static void put_recording(struct ww_paper *p, const struct ww_verdict *v)
     put_when(p, &v->run);
     put_traffic(p, v);
     put_attribution(p, v);
+    put_disagreements(p, v);
     put_upstream(p, &v->run);
     put_recorder(p, &v->run);
 }

@@ -17,6 +17,9 @@
     X(ATTRIBUTED_BY,   attributed_by)                           \
     X(PID,             pid)                                     \
     X(START_TICKS,     start_ticks)                             \
+    X(ALSO_BY,         also_by)                                 \
+    X(ALSO_PID,        also_pid)                                \
+    X(ALSO_START_TICKS, also_start_ticks)                       \
     X(METHOD,          method)                                  \
     X(TARGET,          target)                                  \
     X(REQUEST_MINOR,   request_minor)                           \

@@ -355,6 +355,10 @@ static void read_facts(sqlite3_stmt *s, struct ww_exchange *x)
     x->by = ww_source_find(text_of(s, EXCHANGE_ATTRIBUTED_BY));
     x->worker.pid = sqlite3_column_int(s, EXCHANGE_PID);
     x->worker.start_ticks = u64_of(s, EXCHANGE_START_TICKS);
+    if (sqlite3_column_type(s, EXCHANGE_ALSO_BY) != SQLITE_NULL)
+        x->also_by = ww_source_find(text_of(s, EXCHANGE_ALSO_BY));
+    x->also_worker.pid = sqlite3_column_int(s, EXCHANGE_ALSO_PID);
+    x->also_worker.start_ticks = u64_of(s, EXCHANGE_ALSO_START_TICKS);
     x->end = ww_end_find(text_of(s, EXCHANGE_ENDED_AS));
 }
 
@@ -378,13 +382,16 @@ static int check_words(struct ww_reader *r, struct ww_err *err)
     const struct ww_exchange *x = &r->x;
     bool is_end = x->end == WW_ENDS;
 
-    if (x->by != WW_SOURCES && !is_end)
+    if (x->by != WW_SOURCES && x->also_by != WW_SOURCES && !is_end)
         return 1;
     return ww_err_set(
         err, WW_EINPUT,
         "the trace '%s' is damaged, or newer than this whichworker: what exchange "
         "%llu has as %s is not known",
-        r->path, (unsigned long long)x->id, is_end ? "ended_as" : "attributed_by");
+        r->path, (unsigned long long)x->id,
+        is_end                ? "ended_as"
+        : x->by == WW_SOURCES ? "attributed_by"
+                              : "also_by");
 }
 
 int ww_reader_next_exchange(struct ww_reader *r, const struct ww_exchange **out,

@@ -78,6 +78,9 @@ CREATE TABLE exchange (
                                         -- claimed; none: the request never reached a worker
   pid INTEGER,                          -- the worker: worker (pid, start_ticks)
   start_ticks INTEGER,
+  also_by TEXT,                         -- another source that named somebody else; NULL: none did
+  also_pid INTEGER,
+  also_start_ticks INTEGER,             -- 0: not known
 
   method TEXT,
   target TEXT,                          -- path and query as sent

@@ -277,6 +277,15 @@ static void bind_facts(sqlite3_stmt *s, const struct ww_exchange *x)
         bind_int(s, AT(PID), x->worker.pid);
         bind_u64(s, AT(START_TICKS), x->worker.start_ticks);
     }
+    if (x->also_by == WW_BY_NOBODY) {
+        sqlite3_bind_null(s, AT(ALSO_BY));
+        sqlite3_bind_null(s, AT(ALSO_PID));
+        sqlite3_bind_null(s, AT(ALSO_START_TICKS));
+    } else {
+        bind_text(s, AT(ALSO_BY), ww_str_c(ww_source_token(x->also_by)));
+        bind_int(s, AT(ALSO_PID), x->also_worker.pid);
+        bind_u64(s, AT(ALSO_START_TICKS), x->also_worker.start_ticks);
+    }
     bind_text(s, AT(ENDED_AS), ww_str_c(ww_end_token(x->end)));
 }
 

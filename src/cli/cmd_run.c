@@ -1,0 +1,160 @@
+/* run: starts a backend, finds where it listens, stands in front of it, ends with it. */
+#include "backend.h"
+#include "command.h"
+
+#include <whichworker/loop.h>
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define PATH_ROOM 4096
+#define SHIM_FILE "libwhichworker-shim.so"
+
+/* From the program's directory. */
+static const char *const shim_places[] = { "../shim", WW_SHIM_INSTALLED, "." };
+
+static int find_shim(char *out, size_t room, struct ww_err *err)
+{
+    char program[PATH_ROOM];
+
+    if (!ww_program_path(program, sizeof(program)))
+        return ww_err_set(err, WW_ESYSTEM,
+                          "cannot find out where this program is; --no-preload "
+                          "does without " SHIM_FILE);
+
+    char *slash = strrchr(program, '/');
+
+    if (slash != NULL)
+        *slash = '\0';
+    for (size_t i = 0; i < sizeof(shim_places) / sizeof(shim_places[0]); i++) {
+        int n = snprintf(out, room, "%s/%s/" SHIM_FILE, program, shim_places[i]);
+
+        if (n < 0 || (size_t)n >= room || access(out, R_OK) != 0)
+            continue;
+        /* The dynamic loader splits LD_PRELOAD there, and knows no quotes. */
+        if (strpbrk(out, " :") != NULL)
+            return ww_err_set(
+                err, WW_ESYSTEM,
+                "%s cannot be preloaded: its path has a blank or a colon; install it "
+                "elsewhere, or do without (--no-preload)",
+                out);
+        return WW_OK;
+    }
+    return ww_err_set(err, WW_ESYSTEM,
+                      "there is no " SHIM_FILE
+                      " in %s/%s or %s/%s: install whichworker whole, or "
+                      "do without (--no-preload)",
+                      program, shim_places[0], program, shim_places[1]);
+}
+
+static void tell_end(const struct backend *b)
+{
+    struct ww_buf out;
+
+    ww_buf_init(&out, 512);
+    ww_buf_add_c(&out, "the backend ");
+    backend_describe(b, &out);
+    ww_buf_add_char(&out, '\n');
+    write_all(STDERR_FILENO, ww_buf_str(&out));
+    ww_buf_release(&out);
+}
+
+/* The backend runs. */
+static int serve_backend(const struct config *c, struct backend *b, struct ww_preload *preload,
+                         const struct ww_addr *wanted, struct ww_err *err)
+{
+    struct serve_extra extra = {
+        .preload = preload, .open = backend_open, .close = backend_close, .ctx = b
+    };
+    int r = backend_wait(b, wanted, c->ready_timeout_ms, &extra.upstream, err);
+
+    if (r < 0 || r == BACKEND_STOPPED)
+        return r < 0 ? r : EXIT_PASS;
+
+    int status = serve(c, &extra, err);
+    bool failed = backend_failed(b);
+
+    if (failed || b->alone)
+        tell_end(b);
+    return status == EXIT_PASS && failed ? backend_exit_status(b) : status;
+}
+
+static int with_preload(const struct config *c, struct ww_preload *preload, const char *shim,
+                        struct ww_err *err)
+{
+    struct backend b = { .fd = -1 };
+    struct ww_addr wanted;
+    struct ww_addr listen;
+
+    if (ww_addr_parse(c->listen, "--listen", &listen, err) < 0 ||
+        (c->upstream.len > 0 && ww_addr_parse(c->upstream, "--upstream", &wanted, err) < 0))
+        return err->code;
+    if (backend_start(&b, c->command, shim, preload == NULL ? "" : ww_preload_token(preload),
+                      err) < 0)
+        return err->code;
+
+    int status = serve_backend(c, &b, preload, c->upstream.len > 0 ? &wanted : NULL, err);
+
+    backend_stop(&b, c->proxy.drain_timeout_ms);
+    return status;
+}
+
+static int run_run(const struct config *c, struct ww_err *err)
+{
+    struct ww_preload *preload = NULL;
+    char shim[PATH_ROOM + 64];
+
+    if (c->command == NULL)
+        return ww_err_set(err, WW_EUSAGE,
+                          "run wants the backend's command: whichworker run -- gunicorn -w 4 "
+                          "app:app, say");
+    if (c->no_preload)
+        return with_preload(c, NULL, NULL, err);
+    if (find_shim(shim, sizeof(shim), err) < 0)
+        return err->code;
+    preload = ww_preload_new(getpid(), "/proc", err);
+    if (preload == NULL)
+        return err->code;
+
+    int status = with_preload(c, preload, shim, err);
+
+    ww_preload_free(preload);
+    return status;
+}
+
+const struct command command_run = {
+    .name = "run",
+    .bit = FOR_PROXY | FOR_RUN,
+    .help = "start a backend, and stand in front of it",
+    .synopsis = "run [options] -- COMMAND [argument...]",
+    .text =
+        "Starts the backend, finds out by itself where it listens, and forwards every request "
+        "to "
+        "it as\n"
+        "'whichworker proxy' does. A small library that is loaded into the backend's processes "
+        "reports\n"
+        "which of them accepted a connection, so that no request has to be held; where it "
+        "cannot "
+        "say\n"
+        "(a static binary, a server that hands connections on), the kernel is asked "
+        "instead.\n\n"
+        "SIGINT or SIGTERM lets what is in flight end, then stops the backend (SIGTERM, and "
+        "SIGKILL\n"
+        "after --drain-timeout). SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU and SIGWINCH are "
+        "passed "
+        "on\n"
+        "to it. Its output is passed through untouched. Nothing of it is left behind, "
+        "whichever way\n"
+        "this ends.\n\n"
+        "Exit status: 0 stopped by a signal; the backend's own if it ended by itself with a "
+        "failure\n"
+        "(128 and the number of the signal that killed it); 3 wrong usage; 4 it could not run, "
+        "or\n"
+        "the backend never listened.",
+    .examples =
+        "  whichworker run -- gunicorn -w 4 app:app\n"
+        "  whichworker run --listen 127.0.0.1:9000 --trace cars.db -- uvicorn --workers 4 "
+        "app:app\n"
+        "  whichworker run --upstream unix:/run/app.sock -- ./start-server.sh\n",
+    .run = run_run,
+};

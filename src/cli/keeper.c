@@ -1,0 +1,238 @@
+/* Starts the backend, passes signals on, reaps, and leaves nothing behind. */
+#include "keeper.h"
+
+#include <whichworker/attrib.h>
+#include <whichworker/shim.h>
+#include <whichworker/units.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SOCKET_FD 3 /* the only descriptor that is kept, beside standard input and output */
+
+/* Between SIGTERM and SIGKILL when nobody says how long: we are dead, or the backend failed. */
+#define GRACE_MS 2000
+
+/* A process that is killed may just have forked another one: it is looked for this often. */
+#define KILL_EVERY_MS 20
+
+enum keeper_state {
+    KEEPER_RUNNING,
+    KEEPER_ENDING, /* SIGTERM has been sent */
+    KEEPER_KILLING
+};
+
+struct keeper {
+    enum keeper_state state;
+    int signals;
+    pid_t backend; /* 0: it has ended */
+    int32_t status;
+    int64_t kill_at_us;
+    sigset_t mask; /* as it was before ours */
+    bool owner_gone;
+};
+
+static void tell(struct keeper *k, enum keeper_event what, int32_t value)
+{
+    const struct keeper_message m = { .what = (int32_t)what, .value = value };
+
+    if (!k->owner_gone)
+        (void)send(SOCKET_FD, &m, sizeof(m), MSG_NOSIGNAL);
+}
+
+static void signal_all(size_t (*who)(const char *, int32_t, int32_t *, size_t), int signum)
+{
+    int32_t pid[WW_TREE_MAX];
+    size_t n = who("/proc", getpid(), pid, WW_TREE_MAX);
+
+    for (size_t i = 0; i < n; i++)
+        kill(pid[i], signum);
+}
+
+static void pass_on(const struct keeper *k, int signum)
+{
+    if (k->backend != 0)
+        kill(k->backend, signum);
+    else
+        signal_all(ww_tree_children, signum);
+}
+
+static void end(struct keeper *k, int64_t grace_ms)
+{
+    if (k->state != KEEPER_RUNNING)
+        return;
+    k->state = KEEPER_ENDING;
+    k->kill_at_us = ww_clock_mono_us() + grace_ms * 1000;
+    pass_on(k, SIGTERM);
+}
+
+static void set_environment(const struct keeper_job *job)
+{
+    const char *others = getenv("LD_PRELOAD");
+    char value[8192];
+
+    if (job->shim == NULL)
+        return;
+    snprintf(value, sizeof(value), "%s%s%s", job->shim, others == NULL ? "" : ":",
+             others == NULL ? "" : others);
+    setenv("LD_PRELOAD", value, 1);
+    setenv(WW_SHIM_ENV, job->token, 1);
+}
+
+_Noreturn static void become_backend(const struct keeper *k, const struct keeper_job *job,
+                                     pid_t keeper, int tell_fd)
+{
+    setsid();
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != keeper)
+        _exit(127);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &k->mask, NULL);
+    set_environment(job);
+    execvp(job->argv[0], job->argv);
+
+    int32_t error = errno;
+
+    (void)!write(tell_fd, &error, sizeof(error));
+    _exit(127);
+}
+
+static int32_t start(struct keeper *k, const struct keeper_job *job)
+{
+    int32_t error = 0;
+    int pipe_fd[2];
+    pid_t keeper = getpid();
+
+    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+        return errno;
+    k->backend = fork();
+    if (k->backend == 0)
+        become_backend(k, job, keeper, pipe_fd[1]);
+    if (k->backend < 0)
+        error = errno;
+    close(pipe_fd[1]);
+    if (error == 0 && read(pipe_fd[0], &error, sizeof(error)) <= 0)
+        error = 0; /* exec has closed it */
+    close(pipe_fd[0]);
+    return error;
+}
+
+/* A backend that ended well and left others behind has made a daemon of itself: they are it. */
+static void note_end(struct keeper *k, int status)
+{
+    k->backend = 0;
+    k->status = status;
+    tell(k, KEEPER_ENDED, status);
+    if (k->state == KEEPER_ENDING)
+        signal_all(ww_tree_below, SIGTERM);
+    else if (status != 0)
+        end(k, GRACE_MS);
+}
+
+static void reap(struct keeper *k)
+{
+    int status = 0;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == k->backend)
+            note_end(k, status);
+        else if (k->backend == 0)
+            k->status = status;
+    }
+    if (pid < 0 && errno == ECHILD) {
+        tell(k, KEEPER_ALONE, k->status);
+        _exit(0);
+    }
+}
+
+static void obey(struct keeper *k)
+{
+    struct keeper_message m;
+    ssize_t n = recv(SOCKET_FD, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n != (ssize_t)sizeof(m)) {
+        k->owner_gone = true;
+        end(k, GRACE_MS);
+        return;
+    }
+    switch ((enum keeper_order)m.what) {
+    case KEEPER_SIGNAL:
+        pass_on(k, m.value);
+        break;
+    case KEEPER_STOP:
+        end(k, m.value);
+        break;
+    }
+}
+
+static int patience_ms(const struct keeper *k)
+{
+    if (k->state == KEEPER_RUNNING)
+        return -1;
+    if (k->state == KEEPER_KILLING)
+        return KILL_EVERY_MS;
+
+    int64_t left_ms = (k->kill_at_us - ww_clock_mono_us()) / 1000;
+
+    return left_ms < 0 ? 0 : (int)left_ms + 1;
+}
+
+static void turn(struct keeper *k)
+{
+    struct pollfd p[2] = {
+        { .fd = k->signals, .events = POLLIN },
+        { .fd = k->owner_gone ? -1 : SOCKET_FD, .events = POLLIN },
+    };
+    struct signalfd_siginfo ignored;
+
+    (void)poll(p, 2, patience_ms(k));
+    while (read(k->signals, &ignored, sizeof(ignored)) > 0)
+        ;
+    reap(k);
+    if (p[1].revents != 0)
+        obey(k);
+    if (k->state == KEEPER_ENDING && ww_clock_mono_us() >= k->kill_at_us)
+        k->state = KEEPER_KILLING;
+    if (k->state == KEEPER_KILLING)
+        signal_all(ww_tree_below, SIGKILL);
+}
+
+void keeper_run(int fd, const struct keeper_job *job)
+{
+    struct keeper k = { .state = KEEPER_RUNNING };
+    sigset_t all;
+
+    /* Out of the terminal's reach: Ctrl-C is for the proxy, which lets requests end first. */
+    setsid();
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_NAME, "ww-keeper");
+    dup3(fd, SOCKET_FD, O_CLOEXEC);
+    if (fd == SOCKET_FD)
+        fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
+    close_range(SOCKET_FD + 1, ~0u, 0);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &k.mask);
+    sigemptyset(&all);
+    sigaddset(&all, SIGCHLD);
+    k.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+
+    int32_t error = start(&k, job);
+
+    tell(&k, KEEPER_STARTED, error);
+    if (error != 0 || k.signals < 0)
+        _exit(1);
+    for (;;)
+        turn(&k);
+}
