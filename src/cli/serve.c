@@ -166,6 +166,11 @@ static enum ww_owner confirm_preload(void *ctx, struct ww_flow *flow, struct ww_
     return ww_preload_confirm(ctx, flow, worker);
 }
 
+static enum ww_obstacle why_preload(void *ctx)
+{
+    return ww_preload_why(ctx);
+}
+
 static void on_reports(void *ctx)
 {
     const struct report_watch *w = ctx;
@@ -250,7 +255,9 @@ static int open_preload(struct server *s, struct ww_looker *out, struct ww_err *
 
     ww_preload_attach(p, s->attrib);
     ww_dialer_name(s->dialer, ww_preload_client_name(p));
-    *out = (struct ww_looker){ .look = look_preload, .confirm = confirm_preload, .ctx = p };
+    *out = (struct ww_looker){
+        .look = look_preload, .confirm = confirm_preload, .why = why_preload, .ctx = p
+    };
     for (size_t i = 0; i < WW_SHIM_SOCKETS; i++) {
         struct report_watch *w = &s->watch[i];
 
