@@ -416,3 +416,8 @@ enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
         return compare(p, flow, &who, worker);
     return was_blind(ww_attrib_why(p->attrib)) ? believe(p, flow, &who, worker) : owner;
 }
+
+enum ww_obstacle ww_preload_why(const struct ww_preload *p)
+{
+    return ww_attrib_why(p->attrib);
+}
