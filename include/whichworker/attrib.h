@@ -123,7 +123,6 @@ WW_MUST enum ww_owner ww_preload_look(struct ww_preload *p, struct ww_flow *flow
                                       struct ww_worker *out_worker);
 WW_MUST enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
                                          struct ww_worker *worker);
-enum ww_obstacle ww_preload_why(const struct ww_preload *p); /* as ww_attrib_why */
 
 /* Of the last look or confirmation. */
 enum ww_obstacle ww_preload_why(const struct ww_preload *p);

@@ -362,7 +362,6 @@ static bool was_blind(enum ww_obstacle why)
 {
     switch (why) {
     case WW_OBSTACLE_NONE:
-    case WW_OBSTACLE_BUSY:
     case WW_OBSTACLE_CLOSED:
     case WW_OBSTACLE_UNREADABLE:
     case WW_OBSTACLE_NO_HOLDER:
@@ -415,9 +414,4 @@ enum ww_owner ww_preload_confirm(struct ww_preload *p, struct ww_flow *flow,
     if (owner == WW_OWNER_KNOWN)
         return compare(p, flow, &who, worker);
     return was_blind(ww_attrib_why(p->attrib)) ? believe(p, flow, &who, worker) : owner;
-}
-
-enum ww_obstacle ww_preload_why(const struct ww_preload *p)
-{
-    return ww_attrib_why(p->attrib);
 }
