@@ -373,9 +373,18 @@ enum ww_owner ww_attrib_confirm(struct ww_attrib *a, struct ww_flow *flow,
     return owner;
 }
 
+/* Which sockets a process listens on is known only once the listeners have been looked up;
+ * without that a router would pass for a worker. */
+static struct ww_kin *meet(struct ww_attrib *a, int32_t pid)
+{
+    if (a->family.listeners == 0 && ww_family_may_scan(&a->family, ww_clock_mono_us()))
+        (void)!ww_family_scan(&a->family, &a->upstream, 0);
+    return ww_family_meet(&a->family, pid);
+}
+
 void ww_attrib_meet(struct ww_attrib *a, int32_t pid)
 {
-    (void)ww_family_meet(&a->family, pid);
+    (void)meet(a, pid);
 }
 
 bool ww_attrib_is_parent(struct ww_attrib *a, int32_t child, int32_t parent)
@@ -416,7 +425,7 @@ enum ww_owner ww_attrib_confirm_acceptor(struct ww_attrib *a, struct ww_flow *fl
                                          const struct acceptor *who,
                                          struct ww_worker *out_worker)
 {
-    struct ww_kin *k = ww_family_meet(&a->family, who->pid);
+    struct ww_kin *k = meet(a, who->pid);
     struct ww_worker worker;
     bool quiet = a->family.still_pid != 0 && a->family.still_since_us <= flow->opened_us;
 

@@ -362,11 +362,11 @@ static bool was_blind(enum ww_obstacle why)
 {
     switch (why) {
     case WW_OBSTACLE_NONE:
-    case WW_OBSTACLE_BUSY:
     case WW_OBSTACLE_CLOSED:
     case WW_OBSTACLE_UNREADABLE:
     case WW_OBSTACLE_NO_HOLDER:
     case WW_OBSTACLE_NETLINK:
+    case WW_OBSTACLE_BUSY:
         return true;
     case WW_OBSTACLE_SHARED:
     case WW_OBSTACLE_HANDOVER:

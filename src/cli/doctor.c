@@ -62,7 +62,6 @@ static enum ailment of_obstacle(enum ww_obstacle why)
     case WW_OBSTACLE_NETLINK:
         return NO_NETLINK;
     case WW_OBSTACLE_NONE:
-    case WW_OBSTACLE_BUSY:   /* never of a look */
     case WW_OBSTACLE_CLOSED: /* a server may close at once; a request is held */
     case WW_OBSTACLE_BUSY:   /* and waits longer than a touch does */
     case WW_OBSTACLES:

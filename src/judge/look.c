@@ -83,6 +83,23 @@ static void add_inputs(const struct model *m, struct ww_buf *out, const struct w
     }
 }
 
+/* One client may speak for several users, each by a field of the request. */
+static uint32_t actor_of(struct model *m, const struct ww_exchange *x)
+{
+    struct ww_buf b;
+
+    ww_buf_init(&b, TEXT_MAX);
+    ww_buf_add_c(&b, "actor");
+    for (size_t i = 0; i < x->request_fields.n; i++) {
+        const struct ww_field *f = &x->request_fields.v[i];
+        if (!ww_smell_idle_field(f->name) && ww_smell_actor(m->normal.smell, f->name))
+            ww_buf_printf(&b, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
+    }
+    uint32_t actor = ww_word(&m->normal, ww_buf_str(&b));
+    ww_buf_release(&b);
+    return actor;
+}
+
 static void look_names(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str path = ww_exchange_path(x), query = query_of(x->target);
@@ -90,6 +107,7 @@ static void look_names(struct model *m, const struct ww_exchange *x, struct look
 
     ww_buf_init(&b, TEXT_MAX);
     l->path = ww_word(&m->normal, path);
+    l->actor = actor_of(m, x);
     ww_buf_printf(&b, WW_STRF " ", WW_STRV(x->method));
     add_template(m, &b, path);
     l->route = ww_word(&m->normal, ww_buf_str(&b));

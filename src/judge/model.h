@@ -34,6 +34,7 @@ struct look {
     uint32_t route;    /* "POST /cars/{id}" */
     uint32_t scope;    /* of reads: "/cars/{id}?page=2" and inputs, for all users */
     uint32_t resource; /* path, query and all other inputs: what is equal may be compared */
+    uint32_t actor;    /* the fields that say for whom the request is made */
     uint32_t view;     /* of the response, or WW_NONE */
     uint32_t shape;    /* of a write's answer: success and refusal differ in it */
     size_t carried, carrieds; /* in struct model */

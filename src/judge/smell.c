@@ -12,6 +12,7 @@ enum pattern {
     VOLATILE_KEY,
     VOLATILE_VALUE,
     ID,
+    ACTOR,
     PATTERNS
 };
 
@@ -39,6 +40,8 @@ static const char *const pattern[PATTERNS] = {
         "^1[0-9]{9}([0-9]{3}){0,2}(\\.[0-9]+)?$|"
         "^(?=[^0-9]*[0-9])(?=[^a-z]*[a-z])[a-z0-9_+/=.-]{20,}$",
     [ID] = "^[0-9]+$|^[0-9a-f]{8}-[0-9a-f]{4}-|^(?=.*[0-9])[0-9a-f]{8,}$|^(?=.*[0-9])[a-z0-9_=.-]{20,}$",
+    [ACTOR] = "^authorization$|tenant|api-?key|user|account|^x-.*auth|customer|client-?id|workspace|organi[sz]ation|"
+              "^x-org|team|role|impersonat|acting|on-?behalf|subject|principal",
 };
 
 static const char *const id_cookie[] = { "connect.sid", "PHPSESSID", "JSESSIONID", "sessionid",
@@ -117,6 +120,11 @@ bool ww_smell_volatile_value(const struct ww_smell *s, ww_str value)
 bool ww_smell_id(const struct ww_smell *s, ww_str segment)
 {
     return smells(s, ID, segment);
+}
+
+bool ww_smell_actor(const struct ww_smell *s, ww_str name)
+{
+    return smells(s, ACTOR, name);
 }
 
 bool ww_smell_idle_field(ww_str name)

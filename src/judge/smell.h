@@ -14,7 +14,7 @@ enum ww_cookie_kind {
 };
 
 struct ww_smell {
-    struct ww_re *re[8]; /* by enum pattern of smell.c; owned */
+    struct ww_re *re[9]; /* by enum pattern of smell.c; owned */
 };
 
 void ww_smell_init(struct ww_smell *s);
@@ -33,6 +33,9 @@ bool ww_smell_volatile_key(const struct ww_smell *s, ww_str key);
 bool ww_smell_volatile_value(const struct ww_smell *s, ww_str value);
 /* Of a path's segment: it names one thing of many. */
 bool ww_smell_id(const struct ww_smell *s, ww_str segment);
+
+/* Of a request field: it says for whom the request is made. */
+bool ww_smell_actor(const struct ww_smell *s, ww_str name);
 
 /* A request field whose value does not change what the answer is about. */
 bool ww_smell_idle_field(ww_str name);

@@ -51,10 +51,12 @@ class Backend(Process):
 class GunicornOf(Gunicorn):
     """gunicorn with a worker class that needs a module of its own."""
 
-    def __init__(self, directory, worker_class, module=None, **kwargs):
+    def __init__(self, directory, worker_class, module=None, options=(), **kwargs):
         need(module is None or importlib.util.find_spec(module), "python3-%s" % module)
         super().__init__(directory, workers=WORKERS, worker_class=worker_class,
-                         env={"EVENTLET_NO_GREENDNS": "yes"}, **kwargs)
+                         env={"EVENTLET_NO_GREENDNS": "yes"},
+                         options=["--config", APPS / "gunicorn_ready.py", *options], **kwargs)
+        self.wait_for_log(r"Worker is ready: \d+", count=WORKERS)
 
 
 class UvicornWorkers(Backend):

@@ -204,6 +204,21 @@ static void a_killed_recorder_is_told(void **state)
     assert_has(text, "2 exchanges that could not be written");
 }
 
+static void two_sources_that_differ_are_both_named(void **state)
+{
+    struct box *b = *state;
+
+    assert_true(ww_str_find(render(b), WW_STR("different workers")) < 0);
+    b->cars.v.disagreement[WW_BY_HEADER] = (struct ww_disagreement){ .exchanges = 3,
+                                                                     .first = 12,
+                                                                     .by = WW_BY_KERNEL,
+                                                                     .also_by = WW_BY_HEADER,
+                                                                     .pid = 4711,
+                                                                     .also_pid = 4700 };
+    assert_has(render(b), "kernel and header name different workers for 3 exchanges");
+    assert_has(render(b), "#12 was served by 4711 (kernel), not 4700 (header)");
+}
+
 static void nearly_all_is_not_all(void **state)
 {
     struct box *b = *state;
@@ -417,6 +432,7 @@ int main(void)
         WITH_BOX(the_timeline_has_a_lane_for_each_worker),
         WITH_BOX(the_recording_is_described),
         WITH_BOX(a_killed_recorder_is_told),
+        WITH_BOX(two_sources_that_differ_are_both_named),
         WITH_BOX(nearly_all_is_not_all),
         WITH_BOX(the_last_line_counts_the_guarantees),
         WITH_BOX(without_finding_it_says_so),

@@ -567,8 +567,10 @@ static bool is_vague(const struct walk *w, const struct fact *f, const struct wa
 
 static void look_at(struct walk *w, struct fact *f, size_t read)
 {
-    enum sight sight =
-        f->dead || !ww_before(w->m, f->write, read) ? SIGHT_NOTHING : see(w->m, f, read);
+    enum sight sight = f->dead || !ww_before(w->m, f->write, read) ||
+                               w->m->look[f->write].actor != w->m->look[read].actor
+                           ? SIGHT_NOTHING
+                           : see(w->m, f, read);
     struct watch *watch = sight == SIGHT_NOTHING ? NULL : watch_of(w, f, read);
 
     if (watch == NULL || watch->useless)
