@@ -123,13 +123,14 @@ ours_port=$(free_port)
 ours_pid=$!
 pids+=("$ours_pid")
 
-bare_port=$(free_port)
-"$PROGRAM" proxy --upstream "127.0.0.1:$origin" --listen "127.0.0.1:$bare_port" --quiet \
-  >"$dir/bare.log" 2>&1 &
-bare_pid=$!
-pids+=("$bare_pid")
+# The backend that it starts itself tells who accepted: nothing is held.
+run_port=$(free_port)
+"$PROGRAM" run --listen "127.0.0.1:$run_port" --quiet --trace "$dir/run.db" \
+  -- "$dir/origin" $ORIGIN_WORKERS >"$dir/run.log" 2>&1 &
+run_pid=$!
+pids+=("$run_pid")
 
-for port in "$haproxy_port" "$nginx_port" "$ours_port" "$bare_port"; do
+for port in "$haproxy_port" "$nginx_port" "$ours_port" "$run_port"; do
   until_ready "$port"
 done
 nginx_pid=$(cut -d' ' -f1 "/proc/$nginx_master/task/$nginx_master/children")
@@ -137,5 +138,5 @@ nginx_pid=$(cut -d' ' -f1 "/proc/$nginx_master/task/$nginx_master/children")
 printf '%-34s %10s %12s %10s %10s\n' "$CLIENTS clients, tiny JSON" "req/s" "µs CPU/req" p50 p99
 measure "haproxy, no log" "$haproxy_port" $haproxy_pid
 measure "nginx, buffered log" "$nginx_port" "$nginx_pid"
-measure "whichworker, attributed, recorded" "$ours_port" $ours_pid
-measure "whichworker, attributed, no trace" "$bare_port" $bare_pid
+measure "whichworker proxy (kernel), trace" "$ours_port" $ours_pid
+measure "whichworker run (preload), trace" "$run_port" $run_pid
