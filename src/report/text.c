@@ -107,8 +107,8 @@ static void put_no_finding(struct ww_paper *p, const struct ww_verdict *v)
                        "splits were seen, and cannot be judged.\n");
     } else {
         ww_paper_count(p, v->splits,
-                       "split, harmless: the state went along to the other worker.\n",
-                       "splits, all harmless: the state went along to the other worker.\n");
+                       "split, harmless as far as it shows: no state was lost over it.\n",
+                       "splits, all harmless as far as they show: no state was lost over them.\n");
     }
 }
 
