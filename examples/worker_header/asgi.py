@@ -12,7 +12,7 @@ class WorkerHeader:
     async def __call__(self, scope, receive, send):
         async def tagged(message):
             if message["type"] == "http.response.start":
-                # Asked for now, in the request: before a fork it would be the parent's.
+                # Asked in the request: before a fork it would be the parent's.
                 pid = (self.name, str(os.getpid()).encode())
                 message = {**message, "headers": [*message.get("headers", []), pid]}
             await send(message)

@@ -6,7 +6,7 @@ def worker_header(app, name="X-Worker-PID"):
     """Wraps a WSGI application: application = worker_header(application)."""
     def tagged(environ, start_response):
         def start(status, headers, exc_info=None):
-            # Asked for now, in the request: before the fork it would be the master's.
+            # Asked in the request: before the fork it would be the master's.
             return start_response(status, headers + [(name, str(os.getpid()))], exc_info)
         return app(environ, start)
     return tagged
