@@ -19,6 +19,7 @@ void command_help_text(const struct command *cmd, struct ww_buf *out)
         ww_buf_printf(out, "  %-8s %s\n", commands[i]->name, commands[i]->help);
     ww_buf_add_c(out, "\nExamples:\n");
     ww_buf_add_c(out, command_proxy.examples);
+    ww_buf_add_c(out, command_run.examples);
     ww_buf_add_c(out, command_report.examples);
     ww_buf_add_c(
         out,
