@@ -40,14 +40,15 @@ int main(int argc, char **argv)
 
     pid_t first = getpid();
 
-    if (strcmp(mode, "prefork") == 0)
-        for (int i = 0; i < 3; i++)
-            if (fork() == 0) {
+    if (strcmp(mode, "prefork") == 0) {
+        for (int i = 0; i < 3 && getpid() == first; i++)
+            if (fork() == 0)
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
-                if (getppid() != first)
-                    return EXIT_FAILURE;
-                break;
-            }
+        if (getpid() == first)
+            pause(); /* a master: its workers accept */
+        if (getppid() != first)
+            return EXIT_FAILURE;
+    }
     for (;;) {
         char line[128];
         socklen_t len = 0;
