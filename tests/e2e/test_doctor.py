@@ -18,6 +18,15 @@ NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes users: needs root")
 
 
+def never_accepts(address):
+    """A program that listens there until it is ended."""
+    family = "AF_UNIX" if isinstance(address, str) else "AF_INET"
+    return ("import signal, socket\n"
+            "x = socket.socket(socket.%s); x.bind(%r); x.listen(5)\n"
+            "print('listening', flush=True)\n"
+            "signal.pause()\n" % (family, address))
+
+
 def doctor(address, *options, binary=BINARY, prefix=(), env=None):
     """Its exit status and its JSON, which must agree."""
     done = subprocess.run([*prefix, str(binary), "doctor", "--upstream", address, "--format", "json",
@@ -167,9 +176,7 @@ def test_a_listener_that_wants_data_first(start):
 def test_workers_that_are_all_busy(start):
     """Nobody accepts within the check; that they can be read is seen without."""
     port = free_port()
-    code = ("import socket as s, time\n"
-            "x = s.socket(); x.bind(('127.0.0.1', %d)); x.listen(5); print('listening', flush=True)\n"
-            "time.sleep(600)\n" % port)
+    code = never_accepts(("127.0.0.1", port))
     start(Script, [PYTHON, "-c", code])
     status, said = doctor("127.0.0.1:%d" % port)
     assert status == 0
@@ -293,9 +300,7 @@ def test_workers_that_dropped_root_and_the_remedy_of_setcap(start, public):
 def test_backend_of_a_user_is_prescribed_as_that_user(start, public):
     """Seen by another user than the backend's: the socket says whose it is."""
     port = free_port()
-    code = ("import socket as s, time\n"
-            "x = s.socket(); x.bind(('127.0.0.1', %d)); x.listen(5); print('listening', flush=True)\n"
-            "time.sleep(600)\n" % port)
+    code = never_accepts(("127.0.0.1", port))
     start(Script, ["setpriv", "--reuid", "www-data", "--regid", "www-data", "--clear-groups",
                    PYTHON, "-c", code], cwd="/")
     copy = public / "whichworker"
@@ -321,9 +326,7 @@ def test_a_socket_that_may_not_be_used(start, public):
 def test_listener_in_another_network_namespace(start, public):
     """A Unix socket reaches over; the kernel tells of sockets only in our own."""
     path = public / "x.sock"
-    code = ("import socket as s, time\n"
-            "x = s.socket(s.AF_UNIX); x.bind(%r); x.listen(5); print('listening', flush=True)\n"
-            "time.sleep(600)\n" % str(path))
+    code = never_accepts(str(path))
     start(Script, [*unshared("--net"), PYTHON, "-c", code])
     status, said = doctor("unix:%s" % path)
     assert (status, said["verdict"]) == (1, "fails")
@@ -399,9 +402,7 @@ def on_terminal(address, env, *options):
 
 def test_a_command_line_cannot_reach_the_terminal(start, tmp_path):
     port = free_port()
-    code = ("import socket as s, time\n"
-            "x = s.socket(); x.bind(('127.0.0.1', %d)); x.listen(5); print('listening', flush=True)\n"
-            "time.sleep(600)\n" % port)
+    code = never_accepts(("127.0.0.1", port))
     program = tmp_path / "x.py"
     program.write_text(code)
     start(Script, [PYTHON, program, "\x1b]0;owned\x07"])
