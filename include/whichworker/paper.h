@@ -23,6 +23,9 @@ void ww_paper_printf(struct ww_paper *p, const char *fmt, ...) WW_FMT(2, 3);
 void ww_paper_ink(struct ww_paper *p, enum ww_ink ink);
 void ww_paper_worker_ink(struct ww_paper *p, size_t worker);
 
+/* A heading of our own words, with an empty line before it. */
+void ww_paper_section(struct ww_paper *p, const char *title);
+
 /* The columns that s takes once it is printable. */
 size_t ww_paper_columns(ww_str s);
 

@@ -14,15 +14,6 @@
 #define MAX_DEPTH     6
 #define PID_COLUMNS   (8 + 2 * MAX_DEPTH)
 
-static void put_section(struct ww_paper *p, const char *title)
-{
-    ww_paper_printf(p, "\n");
-    ww_paper_ink(p, WW_INK_BOLD);
-    ww_paper_printf(p, "%s", title);
-    ww_paper_ink(p, WW_INK_PLAIN);
-    ww_paper_printf(p, "\n");
-}
-
 static void put_heads(struct ww_paper *p, const char *heads)
 {
     ww_paper_ink(p, WW_INK_DIM);
@@ -66,7 +57,7 @@ static void put_listeners(struct ww_paper *p, const struct ww_exam *e)
 {
     if (e->listeners == 0)
         return;
-    put_section(p, "Listening sockets");
+    ww_paper_section(p, "Listening sockets");
     put_heads(p, "  address                         made by     waiting   held by");
     for (size_t i = 0; i < e->listeners && i < MAX_LISTENERS; i++) {
         const struct ww_exam_listener *l = &e->listener[i];
@@ -160,7 +151,7 @@ static void put_processes(struct ww_paper *p, const struct ww_exam *e)
     size_t pid_columns = 7 + 2 * deepest(e);
 
     if (e->processes > 0) {
-        put_section(p, "Processes");
+        ww_paper_section(p, "Processes");
         ww_paper_ink(p, WW_INK_DIM);
         ww_paper_printf(p, "  %-*s user       role      fds     since (UTC)     command",
                         (int)pid_columns, "PID");
@@ -214,7 +205,7 @@ static void put_touch(struct ww_paper *p, const struct touch_one *o, size_t i)
 
 static void put_touches(struct ww_paper *p, const struct touch *t)
 {
-    put_section(p, "Live check");
+    ww_paper_section(p, "Live check");
     if (!t->tried) {
         ww_paper_printf(p, "  left out (--no-connect): no connection was opened\n");
         return;
@@ -302,7 +293,7 @@ static void put_self(struct ww_paper *p, const struct ww_exam *e)
     char user[DOCTOR_USER];
 
     doctor_user(e->uid, user);
-    put_section(p, "This program");
+    ww_paper_section(p, "This program");
     ww_paper_printf(p, "  ");
     ww_paper_cell(p, ww_str_c(e->program[0] == '\0' ? "whichworker" : e->program), p->width - 2,
                   false);
@@ -324,7 +315,7 @@ void doctor_text(const struct doctor_input *in, const struct doctor *d, bool col
     if (d->serving == 0 || d->readable < d->serving)
         put_hidden(&p, in->exam);
     put_touches(&p, in->touch);
-    put_section(&p, "Sources of attribution");
+    ww_paper_section(&p, "Sources of attribution");
     for (size_t i = 0; i < DOCTOR_SOURCES; i++)
         put_source(&p, &d->source[i], i == DOCTOR_KERNEL);
     put_self(&p, in->exam);

@@ -200,3 +200,12 @@ void ww_paper_clock(struct ww_paper *p, int64_t wall_us)
     ww_time_text(wall_us, text);
     ww_buf_add(p->out, ww_str_n(text + 11, WW_PAPER_CLOCK));
 }
+
+void ww_paper_section(struct ww_paper *p, const char *title)
+{
+    ww_paper_printf(p, "\n");
+    ww_paper_ink(p, WW_INK_BOLD);
+    ww_paper_printf(p, "%s", title);
+    ww_paper_ink(p, WW_INK_PLAIN);
+    ww_paper_printf(p, "\n");
+}

@@ -58,15 +58,6 @@ void ww_text_key(struct ww_paper *p, const struct ww_verdict_session *s, size_t 
     ww_buf_release(&b);
 }
 
-static void put_section(struct ww_paper *p, const char *title)
-{
-    ww_paper_printf(p, "\n");
-    ww_paper_ink(p, WW_INK_BOLD);
-    ww_paper_printf(p, "%s", title);
-    ww_paper_ink(p, WW_INK_PLAIN);
-    ww_paper_printf(p, "\n");
-}
-
 static void put_more(struct ww_paper *p, size_t n, const char *one, const char *many)
 {
     if (n == 0)
@@ -106,9 +97,9 @@ static void put_no_finding(struct ww_paper *p, const struct ww_verdict *v)
         ww_paper_count(p, v->splits, "split was seen, and cannot be judged.\n",
                        "splits were seen, and cannot be judged.\n");
     } else {
-        ww_paper_count(p, v->splits,
-                       "split, harmless as far as it shows: no state was lost over it.\n",
-                       "splits, all harmless as far as they show: no state was lost over them.\n");
+        ww_paper_count(
+            p, v->splits, "split, harmless as far as it shows: no state was lost over it.\n",
+            "splits, all harmless as far as they show: no state was lost over them.\n");
     }
 }
 
@@ -167,7 +158,7 @@ static void put_findings(struct ww_paper *p, const struct ww_verdict *v)
         ww_text_finding(p, v, &v->finding[i]);
     }
     if (v->findings > MAX_FINDINGS)
-        put_section(p, "More findings");
+        ww_paper_section(p, "More findings");
     for (size_t i = MAX_FINDINGS; i < v->findings && i < MAX_FINDINGS + MAX_LINES; i++)
         put_finding_line(p, &v->finding[i]);
     if (v->findings > MAX_FINDINGS + MAX_LINES)
@@ -229,8 +220,8 @@ static void put_other_sessions(struct ww_paper *p, const struct ww_verdict *v)
             continue;
         }
         if (shown == 0) {
-            put_section(p, v->findings == 0 ? "Sessions that changed workers"
-                                            : "Other sessions that changed workers");
+            ww_paper_section(p, v->findings == 0 ? "Sessions that changed workers"
+                                                 : "Other sessions that changed workers");
         }
         put_session_line(p, &v->session[i]);
         shown++;
@@ -268,7 +259,7 @@ static void put_workers(struct ww_paper *p, const struct ww_verdict *v)
 
     if (v->workers == 0)
         return;
-    put_section(p, "Workers");
+    ww_paper_section(p, "Workers");
     ww_paper_ink(p, WW_INK_DIM);
     ww_paper_printf(p, "  slot  PID      exchanges   share   wait ms, p50/p99");
     ww_paper_ink(p, WW_INK_PLAIN);
@@ -348,9 +339,9 @@ static void put_disagreements(struct ww_paper *p, const struct ww_verdict *v)
         ww_paper_count(p, d->exchanges, "exchange", "exchanges");
         ww_paper_printf(p, ":\n");
         put_label(p, "");
-        ww_paper_printf(p, "#%" PRIu64 " was served by %" PRId32 " (%s), not %" PRId32 " (%s)\n",
-                        d->first, d->pid, ww_source_token(d->by), d->also_pid,
-                        ww_source_token(d->also_by));
+        ww_paper_printf(
+            p, "#%" PRIu64 " was served by %" PRId32 " (%s), not %" PRId32 " (%s)\n", d->first,
+            d->pid, ww_source_token(d->by), d->also_pid, ww_source_token(d->also_by));
         if (s != WW_BY_HEADER)
             continue;
         put_label(p, "");
@@ -391,7 +382,7 @@ static void put_recorder(struct ww_paper *p, const struct ww_run *run)
 
 static void put_recording(struct ww_paper *p, const struct ww_verdict *v)
 {
-    put_section(p, "Recording");
+    ww_paper_section(p, "Recording");
     put_when(p, &v->run);
     put_traffic(p, v);
     put_attribution(p, v);
