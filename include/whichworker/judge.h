@@ -107,8 +107,13 @@ struct ww_finding {
     enum ww_cause cause;
     size_t session; /* of the witness */
     ww_str method;
-    ww_str resource; /* path of the read or of the refused request that showed it, without query */
-    size_t *worker;  /* of the witness, in order of appearance */
+    ww_str
+        resource; /* path of the read or of the refused request that showed it, without query */
+    ww_str route; /* its template: "/cars/{id}" */
+    ww_str place; /* what was lost there, without values: "/name", "Set-Cookie session",
+                     "status"; empty: nothing in particular. Guarantee, method, route and place
+                     name the same fault in every run. */
+    size_t *worker; /* of the witness, in order of appearance */
     size_t workers;
     ww_str message; /* one sentence that can be pasted into a bug report */
     ww_str fix;
@@ -142,12 +147,13 @@ struct ww_verdict {
     size_t splits;
     struct ww_finding *finding;
     size_t findings;
-    uint64_t by[WW_SOURCES]; /* exchanges by source */
+    uint64_t by[WW_SOURCES];                         /* exchanges by source */
     struct ww_disagreement disagreement[WW_SOURCES]; /* by also_by; exchanges 0: none */
-    double coverage;         /* attributed share of those that reached an upstream; 1 if none did */
+    double coverage; /* attributed share of those that reached an upstream; 1 if none did */
     enum ww_verdict_value value;
     ww_str why;
-    enum ww_verdict_value guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
+    enum ww_verdict_value
+        guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
 };
 
 struct ww_judge_config {
@@ -193,8 +199,8 @@ struct ww_session_key {
     bool weak;
 };
 
-/* The session of an exchange: 0, 1, … in order of first appearance. Remembers the cookies that its
- * response sets. Exchanges come in the order of started_us, or as they end when live. */
+/* The session of an exchange: 0, 1, … in order of first appearance. Remembers the cookies that
+ * its response sets. Exchanges come in the order of started_us, or as they end when live. */
 size_t ww_sessions_assign(struct ww_sessions *s, const struct ww_exchange *x);
 
 /* The key under which the session began; borrowed until ww_sessions_free. */

@@ -121,6 +121,15 @@ static void list_masks(struct model *m, struct ww_finding *f, size_t step)
     }
 }
 
+/* The look's route has the method before it: "GET /cars/{id}". */
+static ww_str template_of(struct model *m, size_t step)
+{
+    ww_str route = ww_word_text(&m->normal, m->look[step].route), method;
+
+    ww_str_cut(&route, ' ', &method);
+    return ww_arena_dup(&m->arena, route);
+}
+
 /* What the strongest claim says about itself becomes the finding's. */
 static void set_witness(struct model *m, struct ww_finding *f, const struct claim *c)
 {
@@ -128,6 +137,8 @@ static void set_witness(struct model *m, struct ww_finding *f, const struct clai
     f->session = m->v.step[c->step].session;
     f->method = m->v.step[c->step].method;
     f->resource = ww_arena_dup(&m->arena, ww_word_text(&m->normal, m->look[c->step].path));
+    f->route = template_of(m, c->step);
+    f->place = c->place.ptr == NULL ? WW_STR("") : ww_arena_dup(&m->arena, c->place);
     f->message = c->message;
     f->table = c->table;
     f->evidence = ww_arena_alloc(&m->arena, WW_WITNESS_MAX * sizeof *f->evidence);

@@ -16,6 +16,7 @@ struct claim {
     enum ww_cause cause;
     size_t step; /* that showed the fault */
     ww_str message;
+    ww_str place; /* as in struct ww_finding */
     struct ww_table table;
     struct ww_evidence evidence[WW_WITNESS_MAX];
     size_t evidences;

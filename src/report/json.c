@@ -157,6 +157,8 @@ static void put_finding(struct ww_json *j, const struct ww_verdict *v,
     put_session_id(j, "session", v, f->session);
     ww_json_str(j, "method", f->method);
     ww_json_str(j, "resource", f->resource);
+    ww_json_str(j, "route", f->route);
+    ww_json_str(j, "place", f->place);
     put_pids(j, "workers", v, f->worker, f->workers);
     ww_json_str(j, "message", f->message);
     ww_json_str(j, "fix", f->fix);

@@ -353,6 +353,15 @@ static bool workers_are(const struct run *r, const struct ww_finding *f, const c
     return i == f->workers;
 }
 
+/* What has blanks in it stands in quotes. */
+static ww_str unquoted(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len >= 2 && text[0] == '"' && text[len - 1] == '"' ? ww_str_n(text + 1, len - 2)
+                                                              : ww_str_c(text);
+}
+
 static bool finding_is(const struct run *r, const struct ww_finding *f, const char *word)
 {
     const char *v;
@@ -366,8 +375,12 @@ static bool finding_is(const struct run *r, const struct ww_finding *f, const ch
         return strcmp(v, ww_cause_token(f->cause)) == 0;
     if ((v = after(word, "resource=")) != NULL)
         return ww_str_eq(f->resource, ww_str_c(v));
+    if ((v = after(word, "route=")) != NULL)
+        return ww_str_eq(f->route, ww_str_c(v));
+    if ((v = after(word, "place=")) != NULL)
+        return ww_str_eq(f->place, unquoted(v));
     if ((v = after(word, "says=")) != NULL)
-        return ww_str_find(f->message, ww_str_c(v)) >= 0;
+        return ww_str_find(f->message, unquoted(v)) >= 0;
     if ((v = after(word, "workers=")) != NULL)
         return workers_are(r, f, v);
     if ((v = after(word, "times=")) != NULL)

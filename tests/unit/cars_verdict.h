@@ -138,6 +138,8 @@ static inline void cars_lost(struct cars *c)
         .cause = WW_CAUSE_WORKER_MEMORY,
         .method = WW_STR("GET"),
         .resource = WW_STR("/cars"),
+        .route = WW_STR("/cars"),
+        .place = WW_STR("/name"),
         .worker = c->session_worker[0],
         .workers = 2,
         .message = WW_STR("POST /cars/add succeeded on worker 51463, but GET /cars on worker "

@@ -193,7 +193,8 @@ static void a_finding_is_whole(void **state)
 {
     json_t *f = item(render(*state), "findings", 0);
 
-    assert_keys(f, "id guarantee grade cause session method resource workers message fix table "
+    assert_keys(f, "id guarantee grade cause session method resource route place workers "
+                   "message fix table "
                    "masked evidence");
     assert_text(f, "id", "f1");
     assert_text(f, "guarantee", "read-your-writes");
@@ -202,6 +203,8 @@ static void a_finding_is_whole(void **state)
     assert_text(f, "session", "s1");
     assert_text(f, "method", "GET");
     assert_text(f, "resource", "/cars");
+    assert_text(f, "route", "/cars");
+    assert_text(f, "place", "/name");
     assert_pids(json_object_get(f, "workers"), 51463, 51465);
     assert_true(json_is_string(json_object_get(f, "message")));
     assert_true(json_is_string(json_object_get(f, "fix")));

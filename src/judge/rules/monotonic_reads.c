@@ -478,12 +478,22 @@ static enum ww_grade grade_of(double odds, bool enough)
                                           : WW_POSSIBLE;
 }
 
+/* A place in JSON has a name; in a text it is named by the word before it, which may be another
+ * one in the next run. */
+static ww_str stable_place(const struct model *m, size_t step, uint32_t place)
+{
+    return m->normal.view[m->look[step].view].kind == VIEW_JSON
+               ? ww_word_text(&m->normal, place)
+               : WW_STR("text");
+}
+
 static void claim_follow(struct model *m, const struct follow *f, double odds)
 {
     struct claim c = { .guarantee = WW_MONOTONIC_READS,
                        .grade = grade_of(odds, f->returns > 1),
                        .cause = WW_CAUSE_WORKER_MEMORY,
                        .step = f->other,
+                       .place = stable_place(m, f->other, f->place),
                        .table = f->table,
                        .occurrences = f->returns,
                        .telling = f->written };
@@ -514,6 +524,7 @@ static void claim_counter(struct model *m, const struct counter *n, double odds)
                        .grade = grade_of(odds, n->table.changed_lost > 1),
                        .cause = WW_CAUSE_WORKER_MEMORY,
                        .step = n->after,
+                       .place = ww_word_text(&m->normal, n->path),
                        .table = n->table,
                        .occurrences = n->table.changed_lost,
                        .telling = 2 };

@@ -109,6 +109,7 @@ static void claim_loss(struct model *m, const struct relation *r, const struct l
                        .grade = grade,
                        .cause = cause_of(m, l),
                        .step = l->lost,
+                       .place = ww_word_text(&m->normal, r->example.field),
                        .table = both(r),
                        .telling = how_telling(m, r, value) };
     bool shown = l->again || l->before;

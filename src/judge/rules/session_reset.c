@@ -259,6 +259,8 @@ static void claim_relation(struct resets *r, const struct relation *rel)
             : ww_arena_printf(&m->arena, ": \"" WW_STRF "\" (" WW_STRF ") is gone from it",
                               WW_STRV(lost), WW_STRV(ww_quotable(m, b->place)));
 
+    c.place = ww_arena_printf(&m->arena, "Set-Cookie " WW_STRF,
+                              WW_STRV(ww_word_text(&m->normal, b->name)));
     c.message = ww_arena_printf(
         &m->arena,
         WW_STRF " replaced the session cookie that worker %d had issued" WW_STRF "%s",

@@ -252,6 +252,7 @@ static void claim_relation(struct model *m, const struct relation *r)
                        .grade = grade_of(m, r),
                        .cause = cause_of(m, b),
                        .step = b->refused,
+                       .place = WW_STR("status"),
                        .table = r->table,
                        .occurrences = r->table.changed_lost };
 
