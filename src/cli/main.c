@@ -1,5 +1,6 @@
 /* Finds the command, parses its options, runs it, and turns errors into words and a status. */
 #include "command.h"
+#include "suggest.h"
 
 #include <errno.h>
 #include <signal.h>

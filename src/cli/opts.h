@@ -40,6 +40,9 @@ struct option_row {
 
 extern const struct option_row options_table[]; /* alphabetical, ended by a NULL name */
 
+/* Sets the row's field of *c from the text of a value; borrows it. */
+int option_set(struct config *c, const struct option_row *o, ww_str value, struct ww_err *err);
+
 /* Defaults, then WHICHWORKER_* from the environment, then the arguments, into *out. The strings
  * that it gets borrow argv and the environment. `command` is the bit of the command that
  * parses. */
@@ -49,10 +52,5 @@ int options_parse(unsigned command, int argc, char **argv, struct config *out,
 /* The options of a command: lines for a terminal, or a Markdown list with the paragraphs. */
 void options_help(unsigned command, struct ww_buf *out);
 void options_markdown(unsigned command, struct ww_buf *out);
-
-/* The word that a mistyped one probably meant, or NULL. next gives the candidates, NULL at the
- * end. */
-const char *closest(ww_str word, const char *(*next)(const void *ctx, size_t i),
-                    const void *ctx);
 
 #endif

@@ -1,0 +1,42 @@
+/* The options table as lines for a terminal and as Markdown. */
+#include "opts.h"
+
+#include <stdio.h>
+
+#define HELP_COLUMN 29
+
+void options_help(unsigned command, struct ww_buf *out)
+{
+    for (const struct option_row *o = options_table; o->name != NULL; o++) {
+        char left[64];
+
+        if ((o->commands & command) == 0)
+            continue;
+        snprintf(left, sizeof(left), "  --%s%s%s", o->name, o->arg == NULL ? "" : " ",
+                 o->arg == NULL ? "" : o->arg);
+        ww_buf_printf(out, "%-*s %s", HELP_COLUMN, left, o->help);
+        if (o->dflt != NULL)
+            ww_buf_printf(out, " [%s]", o->dflt);
+        ww_buf_add_char(out, '\n');
+    }
+}
+
+void options_markdown(unsigned command, struct ww_buf *out)
+{
+    for (const struct option_row *o = options_table; o->name != NULL; o++) {
+        if ((o->commands & command) == 0)
+            continue;
+        ww_buf_printf(out, "- **`--%s%s%s`**: %s", o->name, o->arg == NULL ? "" : " ",
+                      o->arg == NULL ? "" : o->arg, o->help);
+        if (o->dflt != NULL)
+            ww_buf_printf(out, ". Default: `%s`", o->dflt);
+        ww_buf_add_c(out, ".\n");
+        if (o->text != NULL) {
+            ww_str rest = ww_str_c(o->text);
+            ww_str line;
+
+            while (ww_str_cut(&rest, '\n', &line))
+                ww_buf_printf(out, "  " WW_STRF "\n", WW_STRV(line));
+        }
+    }
+}
