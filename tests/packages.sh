@@ -13,7 +13,9 @@ PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn
 # unicorn's unit ends at once for want of a configuration.
 PACKAGES_TEST=(python3-uvicorn valgrind sqlite3 wrk curl
   python3-gevent python3-eventlet uwsgi-core uwsgi-plugin-python3 puma unicorn nodejs
-  apache2-bin libapache2-mod-wsgi-py3 libcap2-bin)
+  apache2-bin libapache2-mod-wsgi-py3 libcap2-bin
+  python3-flask-login python3-flaskext.wtf python3-jwt python3-django python3-prometheus-client
+  python3-socketio)
 
 # Prints those of its arguments that are not installed.
 packages_missing() {

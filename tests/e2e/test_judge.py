@@ -1,0 +1,121 @@
+"""The judge against the truth: every application of the corpus, under every kind of server.
+
+The applications' own oracle says what was lost and where a client could see it. What the judge calls
+likely or worse must be among that, and where something was lost the judge must have seen it.
+"""
+import json
+import subprocess
+
+import pytest
+
+import corpus
+from servers import PYTHON, SANITIZED
+
+RUN_SECONDS = 300
+
+
+def runs():
+    """Under the sanitizers each application meets one kind of server, in turn."""
+    for number, name in enumerate(corpus.names()):
+        kinds = corpus.facts(name)["SERVERS"]
+        for kind in ([kinds[number % len(kinds)]] if SANITIZED else kinds):
+            yield "%s/%s" % (name, kind)
+
+
+@pytest.fixture(scope="module")
+def results(request, tmp_path_factory):
+    """Results by run, of those that this session asks for: played by one program, side by side."""
+    directory = tmp_path_factory.mktemp("corpus")
+    wanted = [item.callspec.params["run"] for item in request.session.items
+              if "run" in getattr(getattr(item, "callspec", None), "params", {})]
+    done = subprocess.run(
+        [PYTHON, "-B", corpus.__file__, "--keep", directory, "--json", directory / "all.json",
+         *wanted], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    print(done.stdout)
+    return {"%(app)s/%(server)s" % r: r for r in json.loads((directory / "all.json").read_text())}
+
+
+@pytest.mark.parametrize("run", runs())
+def test_the_judge_and_the_application_agree(results, run):
+    assert not corpus.faults(results[run]), results[run]["directory"]
+
+
+# ---- the comparison itself
+
+FOUND = {"sure": True, "right": True, "expected": True, "cause_right": True}
+GOOD = {"wrong": False, "missed": False, "cause_wrong": False, "void": False}
+LOST = {"v1-4": "teapot is missing"}
+
+
+@pytest.mark.parametrize("sick, lost, found, fault", [
+    (True, LOST, [FOUND], None),
+    (True, LOST, [], "missed"),
+    (True, LOST, [{**FOUND, "sure": False}], "missed"),
+    (True, LOST, [{**FOUND, "expected": False}], "missed"),
+    (True, LOST, [FOUND, {**FOUND, "right": False}], "wrong"),
+    (True, LOST, [FOUND, {**FOUND, "right": False, "sure": False}], None),
+    (True, LOST, [{**FOUND, "cause_right": False}], "cause_wrong"),
+    (True, {}, [], "void"),
+    (False, {}, [], None),
+    (False, {}, [{**FOUND, "right": False}], "wrong"),
+    (False, LOST, [FOUND], "void")])
+def test_the_comparison_tells_faults(sick, lost, found, fault):
+    said = corpus.verdict_of({"SICK": sick}, lost, found)
+    assert said == {**GOOD, **({fault: True} if fault else {})}
+
+
+def test_a_finding_is_right_only_if_a_witness_was_lost():
+    finding = {"guarantee": "read-your-writes", "grade": "likely", "cause": "worker-memory",
+               "resource": "/cart", "message": "", "evidence": [{"exchange": 1}, {"exchange": 2}]}
+    said = {"EXPECT": {"guarantees": {"read-your-writes"}, "cause": "worker-memory"}}
+    request_of = {1: "v1-1", 2: "v1-4"}
+    assert corpus.judged(finding, said, request_of, LOST)["right"]
+    assert not corpus.judged(finding, said, {1: "v1-1", 2: "v1-2"}, LOST)["right"]
+
+
+@pytest.fixture
+def oracle(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(corpus.CORPUS))
+    import oracle
+    monkeypatch.setattr(oracle, "LOG", str(tmp_path / "oracle.jsonl"))
+    return oracle
+
+
+def answers(oracle, *requests):
+    """Plays requests, each a client and what its answer does; which of them lost something."""
+    for number, (client, act) in enumerate(requests):
+        app = oracle.watch(lambda environ, start_response: act() or [b""])
+        app({"HTTP_X_REQUEST_ID": "%s-%d" % (client, number)}, None)
+    return [line["lost"] for line in oracle.read(oracle.LOG)]
+
+
+def test_the_oracle_entitles_a_client_to_its_own_writes_and_reads(oracle):
+    assert answers(
+        oracle,
+        ("v1", lambda: oracle.wrote("list", "a")),
+        ("v2", lambda: oracle.showed("list", [])),          # never wrote it, never saw it
+        ("v1", lambda: oracle.showed("list", [])),
+        ("v2", lambda: oracle.showed("list", ["a"])),
+        ("v2", lambda: oracle.showed("list", [])),          # has seen it now
+    ) == [False, False, True, False, True]
+
+
+def test_the_oracle_forgives_what_was_removed_by_anybody(oracle):
+    assert answers(
+        oracle,
+        ("v1", lambda: oracle.wrote("list", "a")),
+        ("v2", lambda: oracle.removed("list", "a")),
+        ("v1", lambda: oracle.showed("list", [])),
+        ("v1", lambda: oracle.showed("list", ["a"])),       # it is back
+    ) == [False, False, False, True]
+
+
+def test_the_oracle_holds_numbers_against_what_the_client_has_seen(oracle):
+    assert answers(
+        oracle,
+        ("v1", lambda: oracle.counted("visits", 3)),
+        ("v2", lambda: oracle.counted("visits", 1)),
+        ("v1", lambda: oracle.counted("visits", 2)),
+        ("v1", lambda: oracle.counted("visits", 3)),
+    ) == [False, False, True, False]
