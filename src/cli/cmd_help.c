@@ -3,12 +3,39 @@
 
 #include <unistd.h>
 
+/* Whether a command writes reports, and so wants the formats explained. */
+static bool has_reports(const struct command *cmd)
+{
+    for (const struct option_row *o = options_table; o->name != NULL; o++) {
+        if (o->type == OPT_REPORTS && (o->commands & cmd->bit) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void formats_help(struct ww_buf *out)
+{
+    ww_buf_add_c(out, "\nFormats of --format and --report:\n");
+    for (const struct ww_report_format *f = ww_report_formats; f->name != NULL; f++)
+        ww_buf_printf(out, "  %-9s %s\n", f->name, f->help);
+}
+
+static void formats_markdown(struct ww_buf *out)
+{
+    ww_buf_add_c(out, "\n| format | files | |\n|---|---|---|\n");
+    for (const struct ww_report_format *f = ww_report_formats; f->name != NULL; f++)
+        ww_buf_printf(out, "| `%s` | `.%s`, %s | %s |\n", f->name, f->extension, f->mime,
+                      f->help);
+}
+
 void command_help_text(const struct command *cmd, struct ww_buf *out)
 {
     if (cmd != NULL) {
         ww_buf_printf(out, "Usage: whichworker %s\n\n%s\n\nExamples:\n%s\nOptions:\n",
                       cmd->synopsis, cmd->text, cmd->examples);
         options_help(cmd->bit, out);
+        if (has_reports(cmd))
+            formats_help(out);
         return;
     }
     ww_buf_add_c(
@@ -38,6 +65,8 @@ static void manual(struct ww_buf *out)
         ww_buf_printf(out, "\n## `whichworker %s`\n\n%s\n\n```sh\n%s```\n\n",
                       commands[i]->synopsis, commands[i]->text, commands[i]->examples);
         options_markdown(commands[i]->bit, out);
+        if (has_reports(commands[i]))
+            formats_markdown(out);
     }
 }
 

@@ -3,10 +3,7 @@
 
 #include <whichworker/store.h>
 
-#include <errno.h>
 #include <unistd.h>
-
-#define REPORT_MAX_BYTES (1u << 30)
 
 static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
 {
@@ -29,30 +26,36 @@ static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
     return got;
 }
 
-static int print(const struct config *c, const struct ww_verdict *v, struct ww_err *err)
+static int publish(const struct config *c, struct ww_reader *r, const struct ww_verdict *v,
+                   struct ww_err *err)
 {
-    const struct ww_report_style style = {
-        .colour = wants_colour(c, STDOUT_FILENO),
-        .width = terminal_width(STDOUT_FILENO),
-        .trace = ww_str_c(c->operand),
+    bool to_stdout = ww_str_eq(c->output, WW_STR("-"));
+    const struct ww_exchange_source source = reports_source(r);
+    struct ww_report report = {
+        .verdict = v,
+        .style = { .trace = ww_str_c(c->operand), .policy = { .fail_on = c->judge.fail_on } },
+        .exchanges = &source,
     };
-    struct ww_buf out;
-    int status = ww_report_exit_status(v);
 
-    ww_buf_init(&out, REPORT_MAX_BYTES);
-    c->format->render(v, &style, &out);
-    if (out.full)
-        status = ww_err_set(err, WW_ELIMIT, "the report would be larger than 1G");
-    else if (!write_all(STDOUT_FILENO, ww_buf_str(&out)))
-        status = ww_err_errno(err, errno, "cannot write the report");
-    ww_buf_release(&out);
-    return status;
+    /* Files first: when a pager is left early they are there. */
+    if (reports_write(&c->reports, &report, err) < 0)
+        return err->code;
+    if (to_stdout) {
+        report.style.colour = wants_colour(c, STDOUT_FILENO);
+        report.style.width = terminal_width(STDOUT_FILENO);
+    }
+    if (report_write(c->format, c->output, &report, err) < 0)
+        return err->code;
+    return ww_report_exit_status(v);
 }
 
 static int report_run(const struct config *c, struct ww_err *err)
 {
     if (c->operand == NULL)
         return ww_err_set(err, WW_EUSAGE, "report wants a trace: whichworker report FILE");
+
+    if (reports_check(&c->reports, err) < 0)
+        return err->code;
 
     struct ww_reader *r = ww_reader_open(c->operand, err);
 
@@ -68,7 +71,7 @@ static int report_run(const struct config *c, struct ww_err *err)
     if (status < 0)
         ww_err_wrap(err, "%s", c->operand);
     else
-        status = print(c, ww_judge_finish(j), err);
+        status = publish(c, r, ww_judge_finish(j), err);
     ww_judge_free(j);
     ww_reader_close(r);
     return status;

@@ -2,14 +2,17 @@
 #ifndef WW_CONFIG_H
 #define WW_CONFIG_H
 
+#include "reports.h"
+
 #include <whichworker/judge.h>
 #include <whichworker/proxy.h>
-#include <whichworker/report.h>
 
 struct config {
     struct ww_proxy_config proxy;
     struct ww_judge_config judge;
     const struct ww_report_format *format;
+    struct reports reports;
+    ww_str output;   /* of the report in `format`; "-": standard output */
     ww_str upstream; /* absent: not given */
     ww_str listen;
     ww_str trace;

@@ -2,11 +2,7 @@
 #include "command.h"
 #include "suggest.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 const struct command *const commands[] = { &command_proxy,  &command_run,  &command_report,
@@ -18,36 +14,6 @@ const struct command *command_find(ww_str name)
         if (ww_str_eq(name, ww_str_c(commands[i]->name)))
             return commands[i];
     return NULL;
-}
-
-bool write_all(int fd, ww_str bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.ptr, bytes.len);
-
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            bytes = ww_str_from(bytes, (size_t)n);
-    }
-    return true;
-}
-
-bool wants_colour(const struct config *c, int fd)
-{
-    const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-
-    if (c->no_color || (no_color != NULL && no_color[0] != '\0'))
-        return false;
-    return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
-}
-
-unsigned terminal_width(int fd)
-{
-    struct winsize w = { 0 };
-
-    return ioctl(fd, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
 static int status_of(int code)

@@ -18,6 +18,7 @@
 #define SIZE(f)    .type = OPT_SIZE, .offset = FIELD(f, uint64_t)
 #define SHARE(f)   .type = OPT_SHARE, .offset = FIELD(f, double)
 #define FORMAT(f)  .type = OPT_FORMAT, .offset = FIELD(f, const struct ww_report_format *)
+#define REPORTS(f) .type = OPT_REPORTS, .offset = FIELD(f, struct reports)
 #define FAIL_ON(f) .type = OPT_FAIL_ON, .offset = FIELD(f, enum ww_fail_on)
 
 /* clang-format off */
@@ -41,7 +42,7 @@ const struct option_row options_table[] = {
       .text = "`split` fails on every change of worker within a session, also a harmless one: for people who\n"
               "know that their application needs affinity. `none` never fails." },
     { .name = "format", FORMAT(format), .commands = FOR_REPORT | FOR_DOCTOR, .arg = "FORMAT", .dflt = "text",
-      .help = "text or json" },
+      .help = "text or json; a report has more, listed below" },
     { .name = "handover-timeout", MSEC(proxy.handover_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "250ms",
       .help = "how long to wait for a process that may pass a connection on",
       .text = "Some servers accept in one process and answer in another (a Node cluster). Such an owner is not\n"
@@ -72,9 +73,14 @@ const struct option_row options_table[] = {
       .help = "load nothing into the backend: only the kernel tells who accepted",
       .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
               "each accept. No request need be held then, and workers of another user are known too." },
+    { .name = "output", STR(output), .commands = FOR_REPORT, .arg = "FILE", .dflt = "-",
+      .help = "where the report goes; -: standard output" },
     { .name = "quiet", BOOL(quiet), .commands = FOR_PROXY, .help = "no line for each exchange" },
     { .name = "ready-timeout", MSEC(ready_timeout_ms), .commands = FOR_RUN, .arg = "TIME", .dflt = "30s",
       .help = "how long the backend may take until it listens" },
+    { .name = "report", REPORTS(reports), .commands = FOR_REPORT, .arg = "LIST",
+      .help = "more reports, into files: FORMAT=FILE,FORMAT=FILE",
+      .text = "Each file is there whole or not at all, and replaces what was there. May be given several times." },
     { .name = "response-timeout", MSEC(proxy.response_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long the upstream may be silent (then 504, or a cut response)" },
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
@@ -115,17 +121,6 @@ static int set_share(double *out, ww_str value, struct ww_err *err)
     if (*end != '\0' || !(share >= 0 && share <= 1))
         return ww_err_set(err, WW_EUSAGE, "'%s' is not a share from 0 to 1", text);
     *out = share;
-    return WW_OK;
-}
-
-static int set_format(const struct ww_report_format **out, ww_str value, struct ww_err *err)
-{
-    const struct ww_report_format *f = ww_report_format_find(value);
-
-    if (f == NULL)
-        return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is not a format: text or json",
-                          WW_STRV(value));
-    *out = f;
     return WW_OK;
 }
 
@@ -189,9 +184,11 @@ int option_set(struct config *c, const struct option_row *o, ww_str value, struc
     case OPT_SHARE:
         return set_share(field, value, err);
     case OPT_FORMAT:
-        return set_format(field, value, err);
+        return reports_find_format(value, field, err);
     case OPT_FAIL_ON:
         return set_fail_on(field, value, err);
+    case OPT_REPORTS:
+        return reports_add(field, value, err);
     }
     return WW_EUSAGE;
 }

@@ -24,7 +24,8 @@ enum option_type {
     OPT_SIZE,
     OPT_SHARE,
     OPT_FORMAT,
-    OPT_FAIL_ON
+    OPT_FAIL_ON,
+    OPT_REPORTS
 };
 
 struct option_row {

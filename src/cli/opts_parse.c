@@ -126,6 +126,10 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
             options_over = true;
         } else if (ww_str_eq(word, WW_STR("-h"))) {
             c->help = true;
+        } else if (ww_str_eq(word, WW_STR("-o")) && (command & FOR_REPORT) != 0) {
+            if (i + 1 >= argc)
+                return ww_err_set(err, WW_EUSAGE, "-o wants a value: -o FILE");
+            c->output = ww_str_c(argv[++i]);
         } else if (ww_str_eq(word, WW_STR("-q")) && (command & FOR_PROXY) != 0) {
             c->quiet = true;
         } else if (!ww_str_starts(word, WW_STR("--"))) {

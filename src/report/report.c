@@ -1,11 +1,19 @@
-/* report: the table of formats, and the exit status that a verdict asks for. */
+/* report: the table of formats, and what is common to all of them. */
 #include "formats.h"
+
+#define MAX_BYTES (1U << 30)
 
 const struct ww_report_format ww_report_formats[] = {
     { .name = "text",
+      .extension = "txt",
+      .mime = "text/plain",
       .help = "for people: findings, proof, timelines",
       .render = ww_report_text },
-    { .name = "json", .help = "for programs: docs/report-format.md", .render = ww_report_json },
+    { .name = "json",
+      .extension = "json",
+      .mime = "application/json",
+      .help = "for programs: everything, in a shape that stays",
+      .render = ww_report_json },
     { .name = NULL },
 };
 
@@ -16,6 +24,53 @@ const struct ww_report_format *ww_report_format_find(ww_str name)
             return f;
     }
     return NULL;
+}
+
+int ww_report_write(const struct ww_report_format *f, const struct ww_report *r,
+                    const struct ww_report_sink *sink, struct ww_err *err)
+{
+    struct ww_buf out;
+    int code;
+
+    if (f->stream != NULL)
+        return f->stream(r, sink, err);
+    ww_buf_init(&out, MAX_BYTES);
+    f->render(r->verdict, &r->style, &out);
+    if (out.full)
+        code = ww_err_set(err, WW_ELIMIT, "the report would be larger than 1G");
+    else
+        code = sink->write(sink->ctx, ww_buf_str(&out), err);
+    ww_buf_release(&out);
+    return code;
+}
+
+/* The least grade that fails; WW_GRADES: none does. */
+static int least_grade(enum ww_fail_on f)
+{
+    switch (f) {
+    case WW_FAIL_ON_SPLIT:
+    case WW_FAIL_ON_POSSIBLE:
+        return WW_POSSIBLE;
+    case WW_FAIL_ON_LIKELY:
+        return WW_LIKELY;
+    case WW_FAIL_ON_CONFIRMED:
+        return WW_CONFIRMED;
+    case WW_FAIL_ON_PROVEN:
+        return WW_PROVEN;
+    case WW_FAIL_ON_NONE:
+        break;
+    }
+    return WW_GRADES;
+}
+
+struct ww_report_standing ww_report_standing_of(const struct ww_verdict *v,
+                                                const struct ww_report_policy *policy,
+                                                size_t finding)
+{
+    if (policy->standing != NULL)
+        return policy->standing[finding];
+    bool counts = (int)v->finding[finding].grade >= least_grade(policy->fail_on);
+    return (struct ww_report_standing){ .is = counts ? WW_COUNTS : WW_BELOW };
 }
 
 int ww_report_exit_status(const struct ww_verdict *v)

@@ -411,3 +411,9 @@ int ww_reader_next_exchange(struct ww_reader *r, const struct ww_exchange **out,
         *out = &r->x;
     return code;
 }
+
+int ww_reader_rewind(struct ww_reader *r, struct ww_err *err)
+{
+    /* What an earlier step failed with is told once more here. */
+    return sqlite3_reset(r->exchanges) == SQLITE_OK ? WW_OK : damaged(r, err);
+}

@@ -153,7 +153,7 @@ int main(void)
         REFUSED(FOR_PROXY, "-x", "options begin with --"),
         REFUSED(FOR_PROXY, "--quiet=perhaps", "neither 1 nor 0"),
         REFUSED(FOR_PROXY, "--listen=", "empty"),
-        REFUSED(FOR_REPORT, "--format=xml", "text or json"),
+        REFUSED(FOR_REPORT, "--format=xml", "not a format: text, json"),
         REFUSED(FOR_REPORT, "--fail-on=never", "not a grade"),
         REFUSED(FOR_REPORT, "--min-attributed=1.5", "from 0 to 1"),
         REFUSED(FOR_REPORT, "--min-attributed=nan", "from 0 to 1"),
