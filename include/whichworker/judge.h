@@ -4,6 +4,7 @@
 
 #include <whichworker/err.h>
 #include <whichworker/exchange.h>
+#include <whichworker/re.h>
 
 /* The session guarantees (Terry et al., PDIS 1994) and two more forms of the same harm. */
 enum ww_guarantee {
@@ -25,7 +26,16 @@ enum ww_cause {
     WW_CAUSES
 };
 
-enum ww_key_kind { WW_KEY_COOKIE, WW_KEY_AUTHORIZATION, WW_KEY_CLIENT };
+/* What holds a session together. */
+enum ww_key_kind {
+    WW_KEY_COOKIE,
+    WW_KEY_HEADER,  /* a request field: Mcp-Session-Id, X-Session-ID */
+    WW_KEY_QUERY,   /* a query field: Socket.IO's sid, session_id */
+    WW_KEY_PATH,    /* a parameter of the path: ;jsessionid= */
+    WW_KEY_PATTERN, /* what a configured pattern captures */
+    WW_KEY_AUTHORIZATION,
+    WW_KEY_CLIENT /* address and User-Agent */
+};
 
 /* What is the least that fails. NONE: nothing does. SPLIT: a split is enough. */
 enum ww_fail_on {
@@ -54,7 +64,7 @@ struct ww_verdict_worker {
 struct ww_verdict_session {
     char id[16]; /* "s1", "s2", … in order of their first exchange */
     enum ww_key_kind kind;
-    ww_str key_name;  /* the cookie's name; "Authorization"; "client" */
+    ww_str key_name;  /* the cookie's, field's or carrier's name; "Authorization"; "client" */
     ww_str key_value; /* as recorded: masked if a secret */
     size_t *step;     /* its exchanges in order of time: indices into steps */
     size_t steps;
@@ -156,9 +166,42 @@ struct ww_verdict {
         guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
 };
 
+/* What a configured pattern is applied to. */
+enum ww_carrier_of {
+    WW_OF_TARGET, /* path and query, as recorded */
+    WW_OF_HEADER, /* the request field `name`, as recorded */
+    WW_OF_COOKIE  /* the cookie `name`: its value as recorded, else what it says without its key
+                   */
+};
+
+/*
+ * Something that carries a session's identity in a request. Values are compared as recorded: a
+ * secret is a keyed hash, equal where the secret was. An empty value, or a pattern that does
+ * not match, carries nothing.
+ */
+struct ww_carrier {
+    enum ww_key_kind kind; /* COOKIE, HEADER, QUERY, PATH: the value under `name`; or PATTERN */
+    /* Of a header: without regard to case. PATTERN of a target: only what reports call it. */
+    ww_str name;
+    struct ww_re *pattern; /* PATTERN: its first capture is the identity. Else NULL */
+    enum ww_carrier_of of; /* PATTERN */
+};
+
+/* Zero is fine: nothing configured, nothing forgotten. */
+struct ww_sessions_config {
+    /* Borrowed, with all that it points at, for as long as the sessions live. The first that a
+     * request has is its key. */
+    const struct ww_carrier *carrier;
+    size_t carriers;
+    /* 0: no limit. Else those that were idle the longest are forgotten, and of each session all
+     * but its latest identities: for what runs for weeks. */
+    size_t max_sessions;
+};
+
 struct ww_judge_config {
     enum ww_fail_on fail_on;
     double min_attributed; /* 0 to 1: coverage below it is inconclusive */
+    struct ww_sessions_config sessions;
 };
 
 struct ww_judge;
@@ -189,21 +232,27 @@ WW_MUST bool ww_fail_on_find(ww_str token, enum ww_fail_on *out);
 
 struct ww_sessions;
 
-struct ww_sessions *ww_sessions_new(void);
+/* cfg is copied; NULL: zero. */
+struct ww_sessions *ww_sessions_new(const struct ww_sessions_config *cfg);
 void ww_sessions_free(struct ww_sessions *s); /* NULL is fine */
 
 struct ww_session_key {
+    uint64_t number; /* 1, 2, …: in order of first appearance; never given twice */
     enum ww_key_kind kind;
     ww_str name;
-    ww_str value;
+    ww_str value; /* as recorded: masked if a secret */
     bool weak;
 };
 
-/* The session of an exchange: 0, 1, … in order of first appearance. Remembers the cookies that
- * its response sets. Exchanges come in the order of started_us, or as they end when live. */
+/*
+ * The slot of the exchange's session: 0, 1, … in order of first appearance. With max_sessions
+ * it stays below that limit, and the slot of a forgotten session is given to a new one: the
+ * key's number tells. Remembers the ids that the response gives out. Exchanges come in the
+ * order of started_us, or as they end when live.
+ */
 size_t ww_sessions_assign(struct ww_sessions *s, const struct ww_exchange *x);
 
-/* The key under which the session began; borrowed until ww_sessions_free. */
+/* The key under which the session is known; borrowed until the next ww_sessions_assign. */
 const struct ww_session_key *ww_sessions_key(const struct ww_sessions *s, size_t session);
 
 #endif

@@ -69,7 +69,7 @@ struct live *live_new(int fd, bool lines, bool colour)
     l->fd = fd;
     l->lines = lines;
     l->colour = colour;
-    l->sessions = ww_sessions_new();
+    l->sessions = ww_sessions_new(NULL);
     ww_buf_init(&l->out, WAITING_MAX_BYTES);
     return l;
 }
@@ -96,7 +96,7 @@ static size_t find_worker(const struct live *l, struct ww_worker_id id)
 static void forget_sessions(struct live *l)
 {
     ww_sessions_free(l->sessions);
-    l->sessions = ww_sessions_new();
+    l->sessions = ww_sessions_new(NULL);
     l->forgotten += l->lasts;
     l->lasts = 0;
 }

@@ -22,7 +22,7 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
 
     j->cfg = *cfg;
     ww_arena_init(&j->m.arena, SIZE_MAX);
-    j->m.keys = ww_sessions_new();
+    j->m.keys = ww_sessions_new(&cfg->sessions);
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
     ww_map_init(&j->m.payload);
     ww_map_init(&j->m.login_page);

@@ -24,8 +24,9 @@ static const char *const cause_token[WW_CAUSES] = {
 };
 
 static const char *const key_kind_token[] = {
-    [WW_KEY_COOKIE] = "cookie",
-    [WW_KEY_AUTHORIZATION] = "authorization",
+    [WW_KEY_COOKIE] = "cookie",   [WW_KEY_HEADER] = "header",
+    [WW_KEY_QUERY] = "query",     [WW_KEY_PATH] = "path",
+    [WW_KEY_PATTERN] = "pattern", [WW_KEY_AUTHORIZATION] = "authorization",
     [WW_KEY_CLIENT] = "client",
 };
 

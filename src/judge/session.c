@@ -34,6 +34,7 @@ struct session {
 };
 
 struct ww_sessions {
+    struct ww_sessions_config cfg;
     struct ww_arena arena;
     struct ww_buf scratch;
     struct ww_smell smell;
@@ -46,10 +47,12 @@ struct ww_sessions {
     size_t sessions, session_cap;
 };
 
-struct ww_sessions *ww_sessions_new(void)
+struct ww_sessions *ww_sessions_new(const struct ww_sessions_config *cfg)
 {
     struct ww_sessions *s = ww_xcalloc(1, sizeof *s);
 
+    if (cfg != NULL)
+        s->cfg = *cfg;
     ww_arena_init(&s->arena, SIZE_MAX);
     ww_buf_init(&s->scratch, KEY_MAX);
     ww_smell_init(&s->smell);
@@ -110,7 +113,8 @@ static size_t session_add(struct ww_sessions *s, enum ww_key_kind kind, ww_str n
     if (s->sessions == s->session_cap)
         s->session = ww_grow(s->session, s->sessions + 1, &s->session_cap, sizeof *s->session);
     s->session[s->sessions] = (struct session){
-        .key = { .kind = kind,
+        .key = { .number = s->sessions + 1,
+                 .kind = kind,
                  .name = ww_arena_dup(&s->arena, name),
                  .value = ww_arena_dup(&s->arena, value),
                  .weak = weak },

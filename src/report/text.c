@@ -38,22 +38,16 @@ void ww_text_status(struct ww_paper *p, unsigned status)
 void ww_text_key(struct ww_paper *p, const struct ww_verdict_session *s, size_t columns,
                  bool pad)
 {
+    static const char *const word[] = {
+        [WW_KEY_COOKIE] = "cookie ", [WW_KEY_HEADER] = "",          [WW_KEY_QUERY] = "query ",
+        [WW_KEY_PATH] = "path ;",    [WW_KEY_PATTERN] = "pattern ", [WW_KEY_AUTHORIZATION] = "",
+        [WW_KEY_CLIENT] = "client ",
+    };
     struct ww_buf b;
 
     ww_buf_init(&b, KEY_RAW);
-    switch (s->kind) {
-    case WW_KEY_COOKIE:
-        ww_buf_add_c(&b, "cookie ");
-        ww_buf_add(&b, ww_str_upto(s->key_name, MAX_RAW));
-        break;
-    case WW_KEY_AUTHORIZATION:
-        ww_buf_add(&b, ww_str_upto(s->key_name, MAX_RAW));
-        break;
-    case WW_KEY_CLIENT:
-        ww_buf_add_c(&b, "client ");
-        ww_buf_add(&b, ww_str_upto(s->key_value, MAX_RAW));
-        break;
-    }
+    ww_buf_add_c(&b, word[s->kind]);
+    ww_buf_add(&b, ww_str_upto(s->kind == WW_KEY_CLIENT ? s->key_value : s->key_name, MAX_RAW));
     ww_paper_cell(p, ww_buf_str(&b), columns, pad);
     ww_buf_release(&b);
 }

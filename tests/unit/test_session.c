@@ -43,7 +43,7 @@ static size_t session_of(struct ww_sessions *s, struct ask a)
 
 static int begin(void **state)
 {
-    *state = ww_sessions_new();
+    *state = ww_sessions_new(NULL);
     return 0;
 }
 
