@@ -1,7 +1,5 @@
-/* Our end of the keeper: orders out, events in, and the wait for a backend that listens. */
+/* The backend that a proxy has started: its signals, and the wait until it listens. */
 #include "backend.h"
-
-#include "keeper.h"
 
 #include <whichworker/units.h>
 
@@ -9,10 +7,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define LOOK_EVERY_MS 50
@@ -24,13 +20,10 @@
 
 #define LISTENINGS_MAX 16
 
-/* Beyond the time to drain: for the kernel to end what was killed. */
-#define KILL_MARGIN_MS 5000
-
 static const int passed_on[BACKEND_SIGNALS] = { SIGHUP,  SIGUSR1, SIGUSR2,
                                                 SIGTTIN, SIGTTOU, SIGWINCH };
 
-static void block_signals(struct backend *b)
+void backend_block_signals(struct backend *b)
 {
     sigset_t set;
 
@@ -42,89 +35,25 @@ static void block_signals(struct backend *b)
     sigprocmask(SIG_BLOCK, &set, &b->mask);
 }
 
-static void order(struct backend *b, enum keeper_order what, int32_t value)
-{
-    const struct keeper_message m = { .what = (int32_t)what, .value = value };
-
-    if (b->fd >= 0)
-        (void)send(b->fd, &m, sizeof(m), MSG_NOSIGNAL);
-}
-
-static void lose(struct backend *b)
-{
-    if (b->fd >= 0)
-        close(b->fd);
-    b->fd = -1;
-    b->ended = true;
-}
-
-/* One event, if there is one. */
-static bool hear(struct backend *b, int32_t *out_start_error)
-{
-    struct keeper_message m;
-    ssize_t n = b->fd < 0 ? 0 : recv(b->fd, &m, sizeof(m), MSG_DONTWAIT);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (n != (ssize_t)sizeof(m)) {
-        lose(b);
-        return false;
-    }
-    switch ((enum keeper_event)m.what) {
-    case KEEPER_STARTED:
-        if (out_start_error != NULL)
-            *out_start_error = m.value;
-        break;
-    case KEEPER_ENDED:
-        b->ended = true;
-        b->status = m.value;
-        break;
-    case KEEPER_ALONE:
-        b->ended = true;
-        b->alone = true;
-        b->status = m.value;
-        break;
-    }
-    return true;
-}
-
 static void wait_for_event(const struct backend *b, int signals, int ms)
 {
-    struct pollfd p[2] = { { .fd = b->fd, .events = POLLIN },
+    struct pollfd p[2] = { { .fd = b->child.fd, .events = POLLIN },
                            { .fd = signals, .events = POLLIN } };
 
     (void)poll(p, 2, ms);
 }
 
-int backend_start(struct backend *b, char *const *argv, const char *shim, const char *token,
-                  struct ww_err *err)
+int backend_start(struct backend *b, const struct keeper_job *job, struct ww_err *err)
 {
-    const struct keeper_job job = { .argv = argv, .shim = shim, .token = token };
-    int32_t error = 0;
-    int pair[2];
+    if (child_fork(&b->child, job, err) < 0)
+        return err->code;
+    backend_block_signals(b);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return ww_err_errno(err, errno, "cannot start the backend");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    int r = child_go(&b->child, job->argv[0], "", err);
 
-    pid_t keeper = fork();
-
-    if (keeper == 0)
-        keeper_run(pair[1], &job);
-    close(pair[1]);
-    b->fd = pair[0];
-    block_signals(b);
-    if (keeper < 0)
-        error = errno;
-    while (error == 0 && b->fd >= 0) {
-        wait_for_event(b, -1, -1);
-        if (hear(b, &error))
-            break;
-    }
-    if (error == 0 && b->fd >= 0)
-        return WW_OK;
-    lose(b);
-    return ww_err_errno(err, error == 0 ? ECHILD : error, "cannot run '%s'", argv[0]);
+    if (r < 0)
+        child_stop(&b->child, 0);
+    return r;
 }
 
 static bool answers(const struct ww_addr *addr)
@@ -180,7 +109,7 @@ static int died(const struct backend *b, struct ww_err *err)
     struct ww_buf how;
 
     ww_buf_init(&how, 256);
-    backend_describe(b, &how);
+    child_describe(&b->child, &how);
     ww_err_set(err, WW_ESYSTEM,
                "the backend " WW_STRF " before it listened; its last words are "
                "above",
@@ -199,9 +128,9 @@ static int wait_until_ready(struct backend *b, const struct ww_addr *wanted,
     char time[16];
 
     while (ww_clock_mono_us() < until_us) {
-        while (hear(b, NULL))
+        while (child_hear(&b->child))
             ;
-        if (b->fd < 0 || b->alone || (b->ended && b->status != 0))
+        if (child_is_over(&b->child))
             return died(b, err);
         if (read(signals, &got, sizeof(got)) > 0)
             return BACKEND_STOPPED;
@@ -246,15 +175,15 @@ int backend_wait(struct backend *b, const struct ww_addr *wanted, uint32_t timeo
 static void on_event(void *ctx)
 {
     struct backend *b = ctx;
-    bool was_over = b->alone || (b->ended && b->status != 0);
+    bool was_over = child_is_over(&b->child);
 
-    while (hear(b, NULL))
+    while (child_hear(&b->child))
         ;
-    if (b->fd < 0) {
+    if (b->child.fd < 0) {
         ww_ready_free(b->ready);
         b->ready = NULL;
     }
-    if (!was_over && (b->fd < 0 || b->alone || (b->ended && b->status != 0)))
+    if (!was_over && child_is_over(&b->child))
         serve_stop(b->server);
 }
 
@@ -262,7 +191,7 @@ static void on_signal(void *ctx)
 {
     const struct backend_signal *g = ctx;
 
-    order(g->backend, KEEPER_SIGNAL, g->signum);
+    child_order(&g->backend->child, KEEPER_SIGNAL, g->signum);
 }
 
 int backend_open(void *ctx, struct ww_loop *loop, struct server *s, struct ww_err *err)
@@ -270,7 +199,7 @@ int backend_open(void *ctx, struct ww_loop *loop, struct server *s, struct ww_er
     struct backend *b = ctx;
 
     b->server = s;
-    b->ready = ww_ready_new(loop, b->fd, on_event, b, err);
+    b->ready = ww_ready_new(loop, b->child.fd, on_event, b, err);
     if (b->ready == NULL)
         return err->code;
     for (size_t i = 0; i < BACKEND_SIGNALS; i++) {
@@ -301,55 +230,5 @@ void backend_close(void *ctx)
 
 bool backend_failed(const struct backend *b)
 {
-    return b->ended && b->status != 0;
-}
-
-int backend_exit_status(const struct backend *b)
-{
-    return WIFSIGNALED(b->status) ? 128 + WTERMSIG(b->status) : WEXITSTATUS(b->status);
-}
-
-void backend_describe(const struct backend *b, struct ww_buf *out)
-{
-    if (WIFSIGNALED(b->status))
-        ww_buf_printf(out, "was killed by signal %d (%s)", WTERMSIG(b->status),
-                      strsignal(WTERMSIG(b->status)));
-    else
-        ww_buf_printf(out, "ended with status %d", WEXITSTATUS(b->status));
-}
-
-/* The keeper has been killed: its children are ours now. */
-static void kill_orphans(void)
-{
-    int32_t pid[WW_TREE_MAX];
-    struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
-
-    for (int round = 0; round < KILL_MARGIN_MS / 20; round++) {
-        size_t n = ww_tree_below("/proc", getpid(), pid, WW_TREE_MAX);
-
-        for (size_t i = 0; i < n; i++)
-            kill(pid[i], SIGKILL);
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ;
-        if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
-            return;
-        nanosleep(&pause, NULL);
-    }
-}
-
-void backend_stop(struct backend *b, uint32_t drain_ms)
-{
-    int64_t until_us = ww_clock_mono_us() + ((int64_t)drain_ms + KILL_MARGIN_MS) * 1000;
-
-    order(b, KEEPER_STOP, (int32_t)drain_ms);
-    while (b->fd >= 0 && !b->alone && ww_clock_mono_us() < until_us) {
-        wait_for_event(b, -1, LOOK_EVERY_MS);
-        while (hear(b, NULL))
-            ;
-    }
-    lose(b);
-    if (b->alone)
-        (void)waitpid(-1, NULL, 0);
-    else
-        kill_orphans();
+    return b->child.ended && b->child.status != 0;
 }

@@ -2,6 +2,7 @@
 #ifndef WW_BACKEND_H
 #define WW_BACKEND_H
 
+#include "child.h"
 #include "serve.h"
 
 #include <signal.h>
@@ -16,12 +17,9 @@ struct backend_signal {
     struct ww_signal *handle;
 };
 
-/* Owns its keeper, which owns the backend's processes. Zeroed with fd -1: none. */
+/* A zeroed one whose child has fd -1 is none. */
 struct backend {
-    int fd;                /* to the keeper; -1: it is gone */
-    bool ended;            /* the process that was started */
-    bool alone;            /* nothing of it is left */
-    int32_t status;        /* wait status of whoever ended last */
+    struct child child;
     sigset_t mask;         /* of signals, before ours were blocked */
     struct server *server; /* while the proxy is open */
     struct ww_ready *ready;
@@ -29,8 +27,10 @@ struct backend {
 };
 
 /* Starts it. Signals that end or concern it are blocked until backend_open. */
-int backend_start(struct backend *b, char *const *argv, const char *shim, const char *token,
-                  struct ww_err *err);
+int backend_start(struct backend *b, const struct keeper_job *job, struct ww_err *err);
+
+/* Blocks those that end us or are passed on, and remembers what it was before. */
+void backend_block_signals(struct backend *b);
 
 enum backend_readiness { BACKEND_READY, BACKEND_STOPPED };
 
@@ -45,12 +45,5 @@ void backend_close(void *ctx);
 
 /* Ended of its own accord, with a failure. */
 bool backend_failed(const struct backend *b);
-int backend_exit_status(const struct backend *b);
-
-/* "ended with status 3", "was killed by signal 9 (Killed)". */
-void backend_describe(const struct backend *b, struct ww_buf *out);
-
-/* Takes down what is left: SIGTERM, SIGKILL after that time. Idempotent. */
-void backend_stop(struct backend *b, uint32_t drain_ms);
 
 #endif

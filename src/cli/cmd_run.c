@@ -53,7 +53,7 @@ static void tell_end(const struct backend *b)
 
     ww_buf_init(&out, 512);
     ww_buf_add_c(&out, "the backend ");
-    backend_describe(b, &out);
+    child_describe(&b->child, &out);
     ww_buf_add_char(&out, '\n');
     write_all(STDERR_FILENO, ww_buf_str(&out));
     ww_buf_release(&out);
@@ -74,28 +74,31 @@ static int serve_backend(const struct config *c, struct backend *b, struct ww_pr
     int status = serve(c, &extra, err);
     bool failed = backend_failed(b);
 
-    if (failed || b->alone)
+    if (failed || b->child.alone)
         tell_end(b);
-    return status == EXIT_PASS && failed ? backend_exit_status(b) : status;
+    return status == EXIT_PASS && failed ? child_exit_status(&b->child) : status;
 }
 
 static int with_preload(const struct config *c, struct ww_preload *preload, const char *shim,
                         struct ww_err *err)
 {
-    struct backend b = { .fd = -1 };
+    struct backend b = { .child = { .fd = -1 } };
+    const struct keeper_job job = { .argv = c->command,
+                                    .shim = shim,
+                                    .token = preload == NULL ? "" : ww_preload_token(preload),
+                                    .place = KEEPER_SESSION };
     struct ww_addr wanted;
     struct ww_addr listen;
 
     if (ww_addr_parse(c->listen, "--listen", &listen, err) < 0 ||
         (c->upstream.len > 0 && ww_addr_parse(c->upstream, "--upstream", &wanted, err) < 0))
         return err->code;
-    if (backend_start(&b, c->command, shim, preload == NULL ? "" : ww_preload_token(preload),
-                      err) < 0)
+    if (backend_start(&b, &job, err) < 0)
         return err->code;
 
     int status = serve_backend(c, &b, preload, c->upstream.len > 0 ? &wanted : NULL, err);
 
-    backend_stop(&b, c->proxy.drain_timeout_ms);
+    child_stop(&b.child, c->proxy.drain_timeout_ms);
     return status;
 }
 

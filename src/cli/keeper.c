@@ -1,7 +1,9 @@
-/* Starts the backend, passes signals on, reaps, and leaves nothing behind. */
+/* Starts a command, passes signals on, reaps, and leaves nothing behind. */
 #include "keeper.h"
 
+#include <whichworker/arena.h>
 #include <whichworker/attrib.h>
+#include <whichworker/buf.h>
 #include <whichworker/shim.h>
 #include <whichworker/units.h>
 
@@ -19,7 +21,7 @@
 
 #define SOCKET_FD 3 /* the only descriptor that is kept, beside standard input and output */
 
-/* Between SIGTERM and SIGKILL when nobody says how long: we are dead, or the backend failed. */
+/* Between SIGTERM and SIGKILL when nobody says how long: we are dead, or the command failed. */
 #define GRACE_MS 2000
 
 /* A process that is killed may just have forked another one: it is looked for this often. */
@@ -34,7 +36,7 @@ enum keeper_state {
 struct keeper {
     enum keeper_state state;
     int signals;
-    pid_t backend; /* 0: it has ended */
+    pid_t command; /* 0: it has ended */
     int32_t status;
     int64_t kill_at_us;
     sigset_t mask; /* as it was before ours */
@@ -60,8 +62,8 @@ static void signal_all(size_t (*who)(const char *, int32_t, int32_t *, size_t), 
 
 static void pass_on(const struct keeper *k, int signum)
 {
-    if (k->backend != 0)
-        kill(k->backend, signum);
+    if (k->command != 0)
+        kill(k->command, signum);
     else
         signal_all(ww_tree_children, signum);
 }
@@ -75,11 +77,15 @@ static void end(struct keeper *k, int64_t grace_ms)
     pass_on(k, SIGTERM);
 }
 
-static void set_environment(const struct keeper_job *job)
+static void set_environment(const struct keeper_job *job, const char *url)
 {
     const char *others = getenv("LD_PRELOAD");
     char value[8192];
 
+    if (job->told_url) {
+        setenv("WHICHWORKER_URL", url, 1);
+        setenv("BASE_URL", url, 1);
+    }
     if (job->shim == NULL)
         return;
     snprintf(value, sizeof(value), "%s%s%s", job->shim, others == NULL ? "" : ":",
@@ -88,17 +94,68 @@ static void set_environment(const struct keeper_job *job)
     setenv(WW_SHIM_ENV, job->token, 1);
 }
 
-_Noreturn static void become_backend(const struct keeper *k, const struct keeper_job *job,
-                                     pid_t keeper, int tell_fd)
+/* Every {url} in a word. */
+static char *with_url(const char *word, const char *url)
 {
-    setsid();
+    static const char mark[] = "{url}";
+    struct ww_buf out;
+    const char *at;
+
+    ww_buf_init(&out, SIZE_MAX);
+    while ((at = strstr(word, mark)) != NULL) {
+        ww_buf_add(&out, ww_str_n(word, (size_t)(at - word)));
+        ww_buf_add_c(&out, url);
+        word = at + sizeof(mark) - 1;
+    }
+    ww_buf_add_c(&out, word);
+    ww_buf_add_char(&out, '\0');
+    return out.ptr;
+}
+
+/* Never given back: exec comes next. */
+static char *const *arguments(const struct keeper_job *job, const char *url)
+{
+    size_t n = 0;
+    char **argv;
+
+    if (!job->told_url)
+        return job->argv;
+    while (job->argv[n] != NULL)
+        n++;
+    argv = ww_xcalloc(n + 1, sizeof(*argv));
+    for (size_t i = 0; i < n; i++)
+        argv[i] = with_url(job->argv[i], url);
+    return argv;
+}
+
+static void take_place(const struct keeper_job *job)
+{
+    switch (job->place) {
+    case KEEPER_SESSION:
+        setsid();
+        break;
+    case KEEPER_GROUP:
+        setpgid(0, 0);
+        break;
+    case KEEPER_OURS:
+        setpgid(0, job->group);
+        break;
+    }
+}
+
+_Noreturn static void become_command(const struct keeper *k, const struct keeper_job *job,
+                                     const char *url, pid_t keeper, int tell_fd)
+{
+    char *const *argv = arguments(job, url);
+
+    take_place(job);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper)
         _exit(127);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &k->mask, NULL);
-    set_environment(job);
-    execvp(job->argv[0], job->argv);
+    set_environment(job, url);
+    execvp(argv[0], argv);
 
     int32_t error = errno;
 
@@ -106,7 +163,7 @@ _Noreturn static void become_backend(const struct keeper *k, const struct keeper
     _exit(127);
 }
 
-static int32_t start(struct keeper *k, const struct keeper_job *job)
+static int32_t start(struct keeper *k, const struct keeper_job *job, const char *url)
 {
     int32_t error = 0;
     int pipe_fd[2];
@@ -114,10 +171,10 @@ static int32_t start(struct keeper *k, const struct keeper_job *job)
 
     if (pipe2(pipe_fd, O_CLOEXEC) != 0)
         return errno;
-    k->backend = fork();
-    if (k->backend == 0)
-        become_backend(k, job, keeper, pipe_fd[1]);
-    if (k->backend < 0)
+    k->command = fork();
+    if (k->command == 0)
+        become_command(k, job, url, keeper, pipe_fd[1]);
+    if (k->command < 0)
         error = errno;
     close(pipe_fd[1]);
     if (error == 0 && read(pipe_fd[0], &error, sizeof(error)) <= 0)
@@ -126,10 +183,10 @@ static int32_t start(struct keeper *k, const struct keeper_job *job)
     return error;
 }
 
-/* A backend that ended well and left others behind has made a daemon of itself: they are it. */
+/* A command that ended well and left others behind has made a daemon of itself: they are it. */
 static void note_end(struct keeper *k, int status)
 {
-    k->backend = 0;
+    k->command = 0;
     k->status = status;
     tell(k, KEEPER_ENDED, status);
     if (k->state == KEEPER_ENDING)
@@ -144,9 +201,9 @@ static void reap(struct keeper *k)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == k->backend)
+        if (pid == k->command)
             note_end(k, status);
-        else if (k->backend == 0)
+        else if (k->command == 0)
             k->status = status;
     }
     if (pid < 0 && errno == ECHILD) {
@@ -168,6 +225,8 @@ static void obey(struct keeper *k)
         return;
     }
     switch ((enum keeper_order)m.what) {
+    case KEEPER_GO:
+        break;
     case KEEPER_SIGNAL:
         pass_on(k, m.value);
         break;
@@ -209,15 +268,51 @@ static void turn(struct keeper *k)
         signal_all(ww_tree_below, SIGKILL);
 }
 
+/* The order to start, and the URL that came with it. */
+static void await_go(struct keeper *k, char url[KEEPER_URL_MAX])
+{
+    char bytes[sizeof(struct keeper_message) + KEEPER_URL_MAX] = { 0 };
+    struct keeper_message m;
+    ssize_t n;
+
+    do
+        n = recv(SOCKET_FD, bytes, sizeof(bytes) - 1, 0);
+    while (n < 0 && errno == EINTR);
+    memcpy(&m, bytes, sizeof(m));
+    if (n >= (ssize_t)sizeof(m) && m.what == KEEPER_GO) {
+        memcpy(url, bytes + sizeof(m), KEEPER_URL_MAX);
+        return;
+    }
+    tell(k, KEEPER_ALONE, 0);
+    _exit(0);
+}
+
+static void take_standard_files(const struct keeper_job *job)
+{
+    int nothing = job->aside ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+
+    if (nothing >= 0)
+        dup2(nothing, STDIN_FILENO);
+    if (job->aside) {
+        dup2(job->output_fd, STDOUT_FILENO);
+        dup2(job->output_fd, STDERR_FILENO);
+    }
+}
+
 void keeper_run(int fd, const struct keeper_job *job)
 {
     struct keeper k = { .state = KEEPER_RUNNING };
+    char url[KEEPER_URL_MAX];
     sigset_t all;
 
     /* Out of the terminal's reach: Ctrl-C is for the proxy, which lets requests end first. */
-    setsid();
+    if (job->place == KEEPER_SESSION)
+        setsid();
+    else
+        setpgid(0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_NAME, "ww-keeper");
+    take_standard_files(job);
     dup3(fd, SOCKET_FD, O_CLOEXEC);
     if (fd == SOCKET_FD)
         fcntl(SOCKET_FD, F_SETFD, FD_CLOEXEC);
@@ -227,8 +322,9 @@ void keeper_run(int fd, const struct keeper_job *job)
     sigemptyset(&all);
     sigaddset(&all, SIGCHLD);
     k.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    await_go(&k, url);
 
-    int32_t error = start(&k, job);
+    int32_t error = start(&k, job, url);
 
     tell(&k, KEEPER_STARTED, error);
     if (error != 0 || k.signals < 0)
