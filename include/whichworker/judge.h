@@ -133,6 +133,7 @@ struct ww_finding {
     struct ww_evidence *evidence; /* the smallest witness, in order of time */
     size_t evidences;
     uint64_t occurrences;
+    bool fails; /* what the judge was told to fail on; a baseline may know better */
 };
 
 /* Two sources of attribution that named different workers for the same exchanges. */
@@ -155,6 +156,10 @@ struct ww_verdict {
     size_t sessions;
     struct ww_split *split;
     size_t splits;
+    size_t pairs; /* exchanges that follow another of their session, both workers known: how
+                     many splits could have been */
+    ww_str *route; /* what was asked for, each once: "GET /cars/{id}"; in no order */
+    size_t routes;
     struct ww_finding *finding;
     size_t findings;
     uint64_t by[WW_SOURCES];                         /* exchanges by source */
@@ -162,6 +167,7 @@ struct ww_verdict {
     double coverage; /* attributed share of those that reached an upstream; 1 if none did */
     enum ww_verdict_value value;
     ww_str why;
+    ww_str doubt; /* why what was not found proves nothing; absent: it does */
     enum ww_verdict_value
         guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
 };

@@ -320,8 +320,10 @@ static void settle_splits(struct model *m)
         for (size_t k = 1; k < s->steps; k++) {
             size_t a = s->step[k - 1], b = s->step[k];
             if (v->step[a].worker == WW_NO_WORKER || v->step[b].worker == WW_NO_WORKER ||
-                v->step[a].worker == v->step[b].worker || m->look[a].overlaps ||
-                m->look[b].overlaps)
+                m->look[a].overlaps || m->look[b].overlaps)
+                continue;
+            v->pairs++;
+            if (v->step[a].worker == v->step[b].worker)
                 continue;
             if (v->splits == cap)
                 v->split = ww_grow(v->split, v->splits + 1, &cap, sizeof *v->split);
@@ -330,6 +332,25 @@ static void settle_splits(struct model *m)
             s->splits++;
         }
     }
+}
+
+static void settle_routes(struct model *m)
+{
+    bool *seen = ww_xcalloc(m->normal.words + 1, sizeof *seen);
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->v.steps; i++) {
+        n += !seen[m->look[i].route];
+        seen[m->look[i].route] = true;
+    }
+    m->v.route = ww_arena_alloc(&m->arena, (n + 1) * sizeof *m->v.route);
+    for (size_t i = 0; i < m->normal.words; i++) {
+        if (seen[i]) {
+            m->v.route[m->v.routes++] =
+                ww_arena_dup(&m->arena, ww_word_text(&m->normal, (uint32_t)i));
+        }
+    }
+    free(seen);
 }
 
 /* ---- the verdict */
@@ -430,12 +451,14 @@ static void settle_verdict(struct ww_judge *j)
 
     v->coverage = reached == 0 ? 1 : (double)known / (double)reached;
     ww_str why = why_inconclusive(j, reached);
+    v->doubt = why;
     v->value = why.ptr == NULL ? WW_PASS : WW_INCONCLUSIVE;
     for (size_t g = 0; g < WW_GUARANTEES; g++) {
         v->guarantee[g] = v->value;
     }
     for (size_t i = 0; i < v->findings; i++) {
-        if (fails(j, &v->finding[i])) {
+        v->finding[i].fails = fails(j, &v->finding[i]);
+        if (v->finding[i].fails) {
             v->guarantee[v->finding[i].guarantee] = WW_FAIL;
             failing++;
         }
@@ -459,6 +482,7 @@ const struct ww_verdict *ww_judge_finish(struct ww_judge *j)
     settle_sessions(&j->m);
     ww_model_settle(&j->m);
     settle_splits(&j->m);
+    settle_routes(&j->m);
     if (j->m.v.workers > 1) {
         for (size_t i = 0; i < ww_rules_count; i++) {
             ww_rules[i]->check(&j->m);

@@ -588,8 +588,12 @@ static void the_founding_story_is_told(void **unused)
     assert_int_equal(v->value, WW_FAIL);
     assert_int_equal(v->sessions, 1);
     assert_int_equal(v->splits, 3);
+    assert_int_equal(v->pairs, v->steps - 1);
+    assert_int_equal(v->routes, 4); /* two lists, two ways to add to them */
     assert_int_equal(v->findings, 3);
+    assert_null(v->doubt.ptr);
     for (size_t i = 0; i < v->findings; i++) {
+        assert_true(v->finding[i].fails);
         assert_int_equal(v->finding[i].grade, WW_CONFIRMED);
         assert_in_range(v->finding[i].evidences, 2, 3);
         seen[v->finding[i].guarantee][v->finding[i].cause] = true;
@@ -645,6 +649,7 @@ static void an_empty_trace_is_inconclusive(void **unused)
     const struct ww_verdict *v = ww_judge_finish(s.judge);
     assert_int_equal(v->value, WW_INCONCLUSIVE);
     assert_true(v->why.len > 0);
+    assert_true(v->doubt.len > 0);
     ww_judge_free(s.judge);
 }
 
