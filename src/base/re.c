@@ -29,7 +29,7 @@ struct ww_re {
     pcre2_match_context *limits;
     pcre2_jit_stack *stack; /* NULL without JIT */
     size_t starts;          /* of the match that runs */
-    int64_t deadline_us;
+    int64_t deadline_us;    /* 0: too young to look at the clock */
 };
 
 static int on_start(pcre2_callout_block *block, void *data)
@@ -38,7 +38,12 @@ static int on_start(pcre2_callout_block *block, void *data)
 
     if (++re->starts % STARTS_FOR_A_LOOK != 0)
         return 0;
-    return ww_clock_mono_us() < re->deadline_us ? 0 : PCRE2_ERROR_CALLOUT;
+
+    int64_t now = ww_clock_mono_us();
+
+    if (re->deadline_us == 0)
+        re->deadline_us = now + MATCH_MAX_US;
+    return now < re->deadline_us ? 0 : PCRE2_ERROR_CALLOUT;
 }
 
 /* How much of pattern is settings, as in (*ANYCRLF), which nothing may precede. */
@@ -139,7 +144,7 @@ bool ww_re_match(struct ww_re *re, ww_str s, size_t from, ww_str *out_whole,
         return false;
 
     re->starts = 0;
-    re->deadline_us = ww_clock_mono_us() + MATCH_MAX_US;
+    re->deadline_us = 0;
 
     int found =
         pcre2_match(re->code, (PCRE2_SPTR)subject, s.len, from, 0, re->data, re->limits);

@@ -24,6 +24,8 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     ww_arena_init(&j->m.arena, SIZE_MAX);
     j->m.keys = ww_sessions_new(&cfg->sessions);
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
+    ww_buf_init(&j->m.scratch, WW_SCRATCH_MAX);
+    ww_map_init(&j->m.field);
     ww_map_init(&j->m.payload);
     ww_map_init(&j->m.login_page);
     ww_map_init(&j->m.content);
@@ -37,6 +39,8 @@ void ww_judge_free(struct ww_judge *j)
     if (j == NULL)
         return;
     struct model *m = &j->m;
+    ww_buf_release(&m->scratch);
+    ww_map_release(&m->field);
     ww_map_release(&m->payload);
     ww_map_release(&m->login_page);
     ww_map_release(&m->content);
@@ -154,8 +158,6 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
         .session = ww_sessions_assign(m->keys, x),
         .worker = names_a_worker(x) ? worker_of(j, x->worker) : WW_NO_WORKER,
         .by = x->by,
-        .method = ww_arena_dup(&m->arena, x->method),
-        .target = ww_arena_dup(&m->arena, x->target),
         .status = x->status,
         .end = x->end,
         .started_us = x->started_us,
@@ -167,6 +169,8 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
     if (m->v.step[at].worker != WW_NO_WORKER)
         j->served[m->v.step[at].worker]++;
     ww_look(m, x, &m->look[at]);
+    m->v.step[at].method = ww_text_kept(m, x->method, ww_word(&m->normal, x->method));
+    m->v.step[at].target = ww_text_kept(m, x->target, m->look[at].path);
     m->v.steps++;
     m->v.by[x->by]++;
     note_disagreement(&m->v, x);

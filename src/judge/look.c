@@ -8,7 +8,35 @@
 #define VALUE_MIN    3   /* shorter texts occur by chance */
 #define SHAPE_WORDS  8   /* a longer text answer is told by its status alone */
 #define CHANGES_SEEN 512 /* changes that are looked at for one interval */
-#define TEXT_MAX     (1u << 20)
+
+/* What is known of a request field's name. */
+enum { FIELD_KNOWN = 1, FIELD_IDLE = 2, FIELD_ACTOR = 4 };
+
+/* ---- texts */
+
+static void add2(struct ww_buf *out, const char *before, ww_str text)
+{
+    ww_buf_add_c(out, before);
+    ww_buf_add(out, text);
+}
+
+static struct ww_buf *scratch(struct model *m)
+{
+    ww_buf_clear(&m->scratch);
+    return &m->scratch;
+}
+
+static uint32_t scratch_word(struct model *m)
+{
+    return ww_word(&m->normal, ww_buf_str(&m->scratch));
+}
+
+ww_str ww_text_kept(struct model *m, ww_str text, uint32_t word)
+{
+    ww_str known = ww_word_text(&m->normal, word);
+
+    return ww_str_eq(text, known) ? known : ww_arena_dup(&m->arena, text);
+}
 
 /* ---- routes and resources */
 
@@ -62,13 +90,35 @@ static void add_other_cookies(const struct model *m, struct ww_buf *out, ww_str 
     while (ww_cookie_next(&cookies, &name, &value)) {
         if (ww_sessions_cookie(m->keys, name, value) != WW_COOKIE_OTHER)
             continue;
-        ww_buf_printf(out, "\ncookie " WW_STRF "=" WW_STRF, WW_STRV(name), WW_STRV(value));
+        add2(out, "\ncookie ", name);
+        add2(out, "=", value);
     }
+}
+
+static size_t field_kind(struct model *m, ww_str name)
+{
+    size_t *known = ww_map_find(&m->field, name), kind = FIELD_KNOWN;
+
+    if (known != NULL)
+        return *known;
+    if (ww_smell_idle_field(name)) {
+        kind |= FIELD_IDLE;
+    } else if (ww_smell_actor(m->normal.smell, name)) {
+        kind |= FIELD_ACTOR;
+    }
+    ww_map_put(&m->field, ww_arena_dup(&m->normal.arena, name), kind, NULL);
+    return kind;
+}
+
+static void add_field(struct ww_buf *out, const struct ww_field *f)
+{
+    add2(out, "\n", f->name);
+    add2(out, ":", f->value);
 }
 
 /* Whatever else of a request may choose the answer: fields, and cookies that are no session.
  * Without the user: what users have in common. */
-static void add_inputs(const struct model *m, struct ww_buf *out, const struct ww_exchange *x,
+static void add_inputs(struct model *m, struct ww_buf *out, const struct ww_exchange *x,
                        bool with_user)
 {
     for (size_t i = 0; i < x->request_fields.n; i++) {
@@ -77,8 +127,8 @@ static void add_inputs(const struct model *m, struct ww_buf *out, const struct w
             ww_buf_add_c(out, "\nauthorization");
         } else if (ww_str_eq_nocase(f->name, WW_STR("cookie"))) {
             add_other_cookies(m, out, f->value);
-        } else if (!ww_smell_idle_field(f->name)) {
-            ww_buf_printf(out, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
+        } else if ((field_kind(m, f->name) & FIELD_IDLE) == 0) {
+            add_field(out, f);
         }
     }
 }
@@ -86,48 +136,43 @@ static void add_inputs(const struct model *m, struct ww_buf *out, const struct w
 /* One client may speak for several users, each by a field of the request. */
 static uint32_t actor_of(struct model *m, const struct ww_exchange *x)
 {
-    struct ww_buf b;
+    struct ww_buf *b = scratch(m);
 
-    ww_buf_init(&b, TEXT_MAX);
-    ww_buf_add_c(&b, "actor");
+    ww_buf_add_c(b, "actor");
     for (size_t i = 0; i < x->request_fields.n; i++) {
-        const struct ww_field *f = &x->request_fields.v[i];
-        if (!ww_smell_idle_field(f->name) && ww_smell_actor(m->normal.smell, f->name))
-            ww_buf_printf(&b, "\n" WW_STRF ":" WW_STRF, WW_STRV(f->name), WW_STRV(f->value));
+        if (field_kind(m, x->request_fields.v[i].name) & FIELD_ACTOR)
+            add_field(b, &x->request_fields.v[i]);
     }
-    uint32_t actor = ww_word(&m->normal, ww_buf_str(&b));
-    ww_buf_release(&b);
-    return actor;
+    return scratch_word(m);
 }
 
 static void look_names(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str path = ww_exchange_path(x), query = query_of(x->target);
-    struct ww_buf b;
 
-    ww_buf_init(&b, TEXT_MAX);
     l->path = ww_word(&m->normal, path);
     l->actor = actor_of(m, x);
-    ww_buf_printf(&b, WW_STRF " ", WW_STRV(x->method));
-    add_template(m, &b, path);
-    l->route = ww_word(&m->normal, ww_buf_str(&b));
-    ww_buf_clear(&b);
-    add_template(m, &b, path);
-    add_query(&b, query);
-    add_inputs(m, &b, x, false);
-    l->scope = ww_word(&m->normal, ww_buf_str(&b));
-    ww_buf_clear(&b);
-    if (!ww_str_eq(x->method, WW_STR("GET")))
-        ww_buf_printf(&b, WW_STRF " ", WW_STRV(x->method));
-    ww_buf_add(&b, path);
-    add_query(&b, query);
-    add_inputs(m, &b, x, true);
-    for (size_t i = 0; i < l->carrieds; i++) {
-        ww_buf_printf(&b, "\nfield " WW_STRF,
-                      WW_STRV(ww_word_text(&m->normal, m->carried[l->carried + i].field)));
+    struct ww_buf *b = scratch(m);
+    ww_buf_add(b, x->method);
+    ww_buf_add_char(b, ' ');
+    add_template(m, b, path);
+    l->route = scratch_word(m);
+    ww_buf_consume(b, x->method.len + 1);
+    add_query(b, query);
+    add_inputs(m, b, x, false);
+    l->scope = scratch_word(m);
+    b = scratch(m);
+    if (!ww_str_eq(x->method, WW_STR("GET"))) {
+        ww_buf_add(b, x->method);
+        ww_buf_add_char(b, ' ');
     }
-    l->resource = ww_word(&m->normal, ww_buf_str(&b));
-    ww_buf_release(&b);
+    ww_buf_add(b, path);
+    add_query(b, query);
+    add_inputs(m, b, x, true);
+    for (size_t i = 0; i < l->carrieds; i++) {
+        add2(b, "\nfield ", ww_word_text(&m->normal, m->carried[l->carried + i].field));
+    }
+    l->resource = scratch_word(m);
 }
 
 /* ---- values that a write carries */
@@ -172,8 +217,9 @@ static void carry_form(struct model *m, struct look *l, const char *prefix, ww_s
         ww_str value = pair;
         if (!ww_str_cut(&value, '=', &name) || value.len == 0)
             continue;
-        ww_str field = ww_arena_printf(&m->normal.arena, "%s" WW_STRF, prefix, WW_STRV(name));
-        carry(m, l, field, ww_word(&m->normal, ww_form_decode(&m->normal, value)), false);
+        add2(scratch(m), prefix, name);
+        carry(m, l, ww_buf_str(&m->scratch),
+              ww_word(&m->normal, ww_form_decode(&m->normal, value)), false);
     }
 }
 
@@ -184,9 +230,8 @@ static void carry_view(struct model *m, struct look *l, const char *prefix, uint
         struct leaf leaf = m->normal.view[view].leaf[i];
         if (*prefix != '\0' && m->normal.word[leaf.path].volatile_key)
             continue;
-        ww_str field = ww_arena_printf(&m->normal.arena, "%s" WW_STRF, prefix,
-                                       WW_STRV(ww_word_text(&m->normal, leaf.path)));
-        carry(m, l, field, leaf.value, false);
+        add2(scratch(m), prefix, ww_word_text(&m->normal, leaf.path));
+        carry(m, l, ww_buf_str(&m->scratch), leaf.value, false);
     }
 }
 
@@ -267,9 +312,9 @@ static void add_json_shape(const struct model *m, struct ww_buf *b, const struct
         ww_str value = ww_word_text(&m->normal, v->leaf[i].value);
         if (i > 0 && v->leaf[i].path == v->leaf[i - 1].path)
             continue;
-        ww_buf_printf(b, "\n" WW_STRF, WW_STRV(path));
+        add2(b, "\n", path);
         if (is_fixed_word(value) || says_how_it_went(path))
-            ww_buf_printf(b, "=" WW_STRF, WW_STRV(value));
+            add2(b, "=", value);
     }
 }
 
@@ -284,25 +329,22 @@ static void add_text_shape(const struct model *m, struct ww_buf *b, const struct
             brought = m->carried[l->carried + k].value == v->leaf[i].value;
         }
         if (!brought)
-            ww_buf_printf(b, "\n" WW_STRF, WW_STRV(w->text));
+            add2(b, "\n", w->text);
     }
 }
 
 /* Status, members, and the words that tell a success from a polite refusal. */
 static uint32_t shape_of(struct model *m, const struct ww_exchange *x, const struct look *l)
 {
-    struct ww_buf b;
+    struct ww_buf *b = scratch(m);
 
-    ww_buf_init(&b, TEXT_MAX);
-    ww_buf_printf(&b, "shape %u", x->status);
+    ww_buf_printf(b, "shape %u", x->status);
     if (l->view != WW_NONE && m->normal.view[l->view].kind == VIEW_JSON) {
-        add_json_shape(m, &b, &m->normal.view[l->view]);
+        add_json_shape(m, b, &m->normal.view[l->view]);
     } else if (l->view != WW_NONE) {
-        add_text_shape(m, &b, &m->normal.view[l->view], l);
+        add_text_shape(m, b, &m->normal.view[l->view], l);
     }
-    uint32_t shape = ww_word(&m->normal, ww_buf_str(&b));
-    ww_buf_release(&b);
-    return shape;
+    return scratch_word(m);
 }
 
 /* ---- cookies */
@@ -313,15 +355,17 @@ static void add_cookie(struct model *m, ww_str name, ww_str value, bool cleared)
 
     if (kind < WW_COOKIE_SESSION || (value.len == 0 && !cleared))
         return;
-    ww_str pair = ww_arena_printf(&m->normal.arena, "cookie " WW_STRF "=" WW_STRF,
-                                  WW_STRV(name), WW_STRV(value));
+    struct ww_buf *b = scratch(m);
+    add2(b, "cookie ", name);
+    add2(b, "=", value);
+    uint32_t pair = scratch_word(m);
     size_t *payload = ww_map_find(&m->payload, value);
     size_t *content = ww_map_find(&m->content, value);
     if (m->cookies == m->cookie_cap)
         m->cookie = ww_grow(m->cookie, m->cookies + 1, &m->cookie_cap, sizeof *m->cookie);
     m->cookie[m->cookies++] =
         (struct cookie_use){ .name = ww_word(&m->normal, name),
-                             .pair = ww_word(&m->normal, pair),
+                             .pair = pair,
                              .payload = payload == NULL ? WW_NONE : (uint32_t)*payload,
                              .content = content == NULL ? WW_NONE : (uint32_t)*content,
                              .is_id = kind == WW_COOKIE_ID,

@@ -8,6 +8,9 @@
 
 #include <whichworker/judge.h>
 
+#define WW_SCRATCH_MAX                                                                         \
+    (1u << 20) /* heads are limited long before a text of theirs gets so large */
+
 enum look_kind { LOOK_READ, LOOK_WRITE, LOOK_OTHER };
 
 /* A value that a write took to the server, or that its answer gave out. */
@@ -58,6 +61,8 @@ struct model {
     struct ww_arena arena; /* what the verdict's slices point at */
     struct ww_sessions *keys;
     struct normal normal;
+    struct ww_buf scratch;    /* for a text that becomes a word at once */
+    struct ww_map field;      /* request field name: what smell says of it, as bits */
     struct ww_map payload;    /* cookie value: view */
     struct ww_map login_page; /* targets to which somebody was sent to log in */
     struct ww_map content;    /* cookie value: the word that names what was signed */
@@ -78,6 +83,9 @@ struct model {
     unsigned *telling; /* of each finding, how telling its witness is */
     size_t telling_cap;
 };
+
+/* The text for as long as the judge lives: the word itself where it is the same. */
+ww_str ww_text_kept(struct model *m, ww_str text, uint32_t word);
 
 /* Fills the look of the newest step. */
 void ww_look(struct model *m, const struct ww_exchange *x, struct look *out);

@@ -30,6 +30,8 @@ void ww_normal_release(struct normal *n)
     ww_arena_release(&n->arena);
     free(n->word);
     free(n->view);
+    free(n->leaf);
+    free(n->value);
 }
 
 /* ---- words */
@@ -45,6 +47,34 @@ static bool read_number(ww_str s, double *out)
     text[s.len] = '\0';
     *out = strtod(text, &end);
     return end == text + s.len && text[1] != 'x' && text[1] != 'X';
+}
+
+static bool token_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           c == '_' || (unsigned char)c >= 0x80;
+}
+
+/* Takes the next run of letters and digits from the front of *rest. */
+static bool next_token(ww_str *rest, ww_str *out)
+{
+    size_t from = 0, to;
+
+    while (from < rest->len && !token_char(rest->ptr[from])) {
+        from++;
+    }
+    for (to = from; to < rest->len && token_char(rest->ptr[to]); to++) {
+    }
+    *out = ww_str_n(rest->ptr + from, to - from);
+    *rest = ww_str_from(*rest, to);
+    return out->len > 0;
+}
+
+static bool only_token(ww_str text)
+{
+    ww_str token;
+
+    return next_token(&text, &token) && text.len == 0 && token.ptr + token.len == text.ptr;
 }
 
 static ww_str last_segment(ww_str path)
@@ -87,6 +117,7 @@ uint32_t ww_word(struct normal *n, ww_str text)
     struct word *w = &n->word[n->words];
     *w = (struct word){ .text = ww_arena_dup(&n->arena, text.ptr == NULL ? WW_STR("") : text) };
     w->is_number = read_number(w->text, &w->number);
+    w->is_token = only_token(w->text);
     w->volatile_value = ww_smell_volatile_value(n->smell, w->text);
     if (ww_str_starts(w->text, WW_STR("/"))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
@@ -106,46 +137,33 @@ ww_str ww_word_text(const struct normal *n, uint32_t word)
 
 struct build {
     struct normal *n;
-    struct view view;
-    size_t leaf_cap, value_cap;
+    struct view view; /* its vectors are lent by n until it is done */
     struct ww_buf path;
     size_t depth;
 };
 
+/* Once each: most texts of a body occur in it many times. */
 static void add_value(struct build *b, uint32_t value)
 {
-    if (b->view.values == b->value_cap) {
-        b->view.value = ww_grow(b->view.value, (size_t)b->view.values + 1, &b->value_cap,
-                                sizeof *b->view.value);
-    }
-    b->view.value[b->view.values++] = value;
+    struct normal *n = b->n;
+
+    if (n->word[value].in_build == n->builds)
+        return;
+    n->word[value].in_build = n->builds;
+    if (b->view.values == n->value_cap)
+        n->value =
+            ww_grow(n->value, (size_t)b->view.values + 1, &n->value_cap, sizeof *n->value);
+    n->value[b->view.values++] = value;
 }
 
-static bool token_char(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '_' || (unsigned char)c >= 0x80;
-}
-
-/* Takes the next run of letters and digits from the front of *rest. */
-static bool next_token(ww_str *rest, ww_str *out)
-{
-    size_t from = 0, to;
-
-    while (from < rest->len && !token_char(rest->ptr[from])) {
-        from++;
-    }
-    for (to = from; to < rest->len && token_char(rest->ptr[to]); to++) {
-    }
-    *out = ww_str_n(rest->ptr + from, to - from);
-    *rest = ww_str_from(*rest, to);
-    return out->len > 0;
-}
-
-static void add_tokens(struct build *b, ww_str text)
+/* The word, and what it consists of. */
+static void add_tokens(struct build *b, uint32_t word, ww_str text)
 {
     ww_str token;
 
+    add_value(b, word);
+    if (b->n->word[word].is_token)
+        return;
     for (size_t i = 0; i < LEAVES_MAX && next_token(&text, &token); i++) {
         if (token.len > 0)
             add_value(b, ww_word(b->n, token));
@@ -158,14 +176,12 @@ static void add_leaf(struct build *b, ww_str path, ww_str value)
         b->view.cut = true;
         return;
     }
-    if (b->view.leaves == b->leaf_cap) {
-        b->view.leaf = ww_grow(b->view.leaf, (size_t)b->view.leaves + 1, &b->leaf_cap,
-                               sizeof *b->view.leaf);
-    }
-    struct leaf l = { .path = ww_word(b->n, path), .value = ww_word(b->n, value) };
-    b->view.leaf[b->view.leaves++] = l;
-    add_value(b, l.value);
-    add_tokens(b, value);
+    struct normal *n = b->n;
+    if (b->view.leaves == n->leaf_cap)
+        n->leaf = ww_grow(n->leaf, (size_t)b->view.leaves + 1, &n->leaf_cap, sizeof *n->leaf);
+    struct leaf l = { .path = ww_word(n, path), .value = ww_word(n, value) };
+    n->leaf[b->view.leaves++] = l;
+    add_tokens(b, l.value, value);
 }
 
 static void add_real(struct build *b, double real)
@@ -209,8 +225,7 @@ static void add_json(struct build *b, json_t *v)
     case JSON_OBJECT:
         json_object_foreach(v, key, child)
         {
-            add_tokens(b, ww_str_c(key));
-            add_value(b, ww_word(b->n, ww_str_c(key)));
+            add_tokens(b, ww_word(b->n, ww_str_c(key)), ww_str_c(key));
             add_member(b, ww_str_c(key), child);
         }
         return;
@@ -271,7 +286,7 @@ static void add_text(struct build *b, ww_str text)
         add_leaf(b, before == NULL ? WW_STR("/") : ww_buf_str(&b->path), word);
         if (b->view.cut && b->view.leaves >= LEAVES_MAX)
             return;
-        before = &b->n->word[b->view.leaf[b->view.leaves - 1].value];
+        before = &b->n->word[b->n->leaf[b->view.leaves - 1].value];
     }
 }
 
@@ -291,32 +306,22 @@ static int value_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Sorts, and moves the vectors into the arena at their final size. */
+/* Sorts, and copies the vectors into the arena at their final size. */
 static uint32_t build_done(struct build *b)
 {
     struct normal *n = b->n;
     struct view v = b->view;
-    uint32_t kept = 0;
 
-    if (v.leaves > 0)
-        qsort(v.leaf, v.leaves, sizeof *v.leaf, leaf_order);
-    if (v.values > 0)
-        qsort(v.value, v.values, sizeof *v.value, value_order);
-    for (uint32_t i = 0; i < v.values; i++) {
-        if (kept == 0 || v.value[kept - 1] != v.value[i])
-            v.value[kept++] = v.value[i];
-    }
-    v.values = kept;
     if (v.leaves > 0) {
-        v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), b->view.leaf,
+        qsort(n->leaf, v.leaves, sizeof *v.leaf, leaf_order);
+        v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), n->leaf,
                         v.leaves * sizeof *v.leaf);
     }
     if (v.values > 0) {
-        v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), b->view.value,
+        qsort(n->value, v.values, sizeof *v.value, value_order);
+        v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), n->value,
                          v.values * sizeof *v.value);
     }
-    free(b->view.leaf);
-    free(b->view.value);
     ww_buf_release(&b->path);
     if (n->views == n->view_cap)
         n->view = ww_grow(n->view, n->views + 1, &n->view_cap, sizeof *n->view);
@@ -327,6 +332,7 @@ static uint32_t build_done(struct build *b)
 static void build_begin(struct build *b, struct normal *n, bool cut)
 {
     *b = (struct build){ .n = n, .view = { .kind = VIEW_TEXT, .cut = cut } };
+    n->builds++; /* from 1 on: a new word is in no build */
     ww_buf_init(&b->path, 2 * (size_t)PATH_BYTES);
 }
 
@@ -412,8 +418,17 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
 
 static bool has_value(const struct view *v, uint32_t word)
 {
-    return v->values > 0 &&
-           bsearch(&word, v->value, v->values, sizeof word, value_order) != NULL;
+    uint32_t low = 0, high = v->values;
+
+    while (low < high) {
+        uint32_t mid = low + (high - low) / 2;
+        if (v->value[mid] < word) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < v->values && v->value[low] == word;
 }
 
 bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word)
@@ -424,6 +439,8 @@ bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word)
 
     if (has_value(v, word))
         return true;
+    if (n->word[word].is_token)
+        return false;
     while (tokens < TOKENS_MAX && next_token(&rest, &token)) {
         size_t *known = ww_map_find(&n->word_at, token);
         if (known == NULL || !has_value(v, (uint32_t)*known))

@@ -16,6 +16,8 @@ struct word {
     bool is_number;
     bool volatile_value; /* it looks like a date, an identifier, a nonce */
     bool volatile_key;   /* as a path: its last member's name says that it changes by itself */
+    bool is_token;       /* letters and digits only: it has no tokens but itself */
+    uint32_t in_build;   /* the newest view under construction that has it as a value */
 };
 
 /*
@@ -47,6 +49,11 @@ struct normal {
     struct ww_map view_at; /* by hash of body, so that equal bodies are one view */
     struct view *view;
     size_t views, view_cap;
+    struct leaf *leaf; /* of the view under construction, and its values */
+    size_t leaf_cap;
+    uint32_t *value;
+    size_t value_cap;
+    uint32_t builds;
     struct ww_map mask; /* scope and path: learned to differ within one worker */
 };
 

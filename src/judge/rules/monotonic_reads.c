@@ -52,7 +52,7 @@ struct reads {
 struct compare {
     const struct reads *r;
     uint32_t scope;
-    int32_t pid_a, pid_b;
+    char pid_a[16], pid_b[16]; /* in digits */
     bool differ;
     bool written;
     uint32_t value, place;
@@ -64,14 +64,13 @@ static bool is_digit(char c)
 }
 
 /* "4101", "web-4101", "[pid:4101]": the worker names itself, which is no state. */
-static bool names_process(ww_str text, int32_t pid)
+static bool names_process(ww_str text, const char *pid)
 {
-    char digits[16];
-    size_t len = (size_t)snprintf(digits, sizeof digits, "%d", (int)pid);
+    ww_str digits = ww_str_c(pid);
     ptrdiff_t at;
 
-    while ((at = ww_str_find(text, ww_str_n(digits, len))) >= 0) {
-        size_t from = (size_t)at, to = from + len;
+    while (text.len >= digits.len && (at = ww_str_find(text, digits)) >= 0) {
+        size_t from = (size_t)at, to = from + digits.len;
         bool whole = (from == 0 || !is_digit(text.ptr[from - 1])) &&
                      (to == text.len || !is_digit(text.ptr[to]));
         if (whole)
@@ -85,7 +84,7 @@ static void compare_leaf(void *ctx, struct leaf l, bool in_a)
 {
     struct compare *c = ctx;
     bool written = c->r->carried[l.value];
-    int32_t pid = in_a ? c->pid_a : c->pid_b;
+    const char *pid = in_a ? c->pid_a : c->pid_b;
 
     if (names_process(ww_word_text(&c->r->m->normal, l.value), pid) ||
         names_process(ww_word_text(&c->r->m->normal, l.path), pid))
@@ -103,10 +102,12 @@ static void compare_leaf(void *ctx, struct leaf l, bool in_a)
 static struct compare compare(const struct reads *r, size_t a, size_t b)
 {
     const struct look *x = &r->m->look[a], *y = &r->m->look[b];
-    struct compare c = {
-        .r = r, .scope = x->scope, .pid_a = ww_step_pid(r->m, a), .pid_b = ww_step_pid(r->m, b)
-    };
+    struct compare c = { .r = r, .scope = x->scope };
 
+    if (x->view == y->view)
+        return c;
+    snprintf(c.pid_a, sizeof c.pid_a, "%d", (int)ww_step_pid(r->m, a));
+    snprintf(c.pid_b, sizeof c.pid_b, "%d", (int)ww_step_pid(r->m, b));
     ww_view_diff(&r->m->normal, x->view, y->view, compare_leaf, &c);
     return c;
 }

@@ -136,6 +136,16 @@ static void facts_close(struct walk *w, uint32_t value)
     }
 }
 
+static uint32_t kind_of(struct model *m, const struct look *l, uint32_t field, bool weak)
+{
+    const uint32_t part[4] = { weak, l->route, field, l->shape };
+
+    ww_buf_clear(&m->scratch);
+    ww_buf_add_c(&m->scratch, "kind ");
+    ww_buf_add(&m->scratch, ww_str_n((const char *)part, sizeof part));
+    return ww_word(&m->normal, ww_buf_str(&m->scratch));
+}
+
 static void facts_begin(struct walk *w, size_t step)
 {
     struct model *m = w->m;
@@ -150,14 +160,11 @@ static void facts_begin(struct walk *w, size_t step)
             continue;
         bool weak = m->v.session[m->v.step[step].session].weak;
         /* A session that may be several people's must not speak for the others. */
-        ww_str kind =
-            ww_arena_printf(&m->arena, "kind %d " WW_STRF "\n" WW_STRF "\n%u", weak,
-                            WW_STRV(ww_word_text(&m->normal, l->route)),
-                            WW_STRV(ww_word_text(&m->normal, what.field)), (unsigned)l->shape);
+        uint32_t kind = kind_of(m, l, what.field, weak);
         if (w->facts >= FACTS_MAX)
             fact_die(w, &w->fact[w->facts % FACTS_MAX]);
         w->fact[w->facts++ % FACTS_MAX] =
-            (struct fact){ .write = step, .what = what, .kind = ww_word(&m->normal, kind) };
+            (struct fact){ .write = step, .what = what, .kind = kind };
     }
 }
 
@@ -188,10 +195,10 @@ static bool is_paged(ww_str target)
         "page", "limit", "offset", "per_page", "cursor", "size="
     };
 
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        ptrdiff_t query = ww_str_find(target, WW_STR("?"));
-        if (query >= 0 &&
-            ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
+    ptrdiff_t query = ww_str_find(target, WW_STR("?"));
+
+    for (size_t i = 0; query >= 0 && i < sizeof name / sizeof *name; i++) {
+        if (ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
             return true;
     }
     return false;
