@@ -102,10 +102,12 @@ enum ww_parse {
     WW_PARSE_TOO_MANY /* the arena is full: too many fields */
 };
 
-/* One message after another on one connection. Create with init; nothing to release. */
+/* One message after another on one connection. */
 struct ww_http;
 
-struct ww_http *ww_http_new(bool is_response);
+/* max_trailer_bytes: of the trailers of a chunked body, and of its chunk extensions beyond the
+ * data that they came with; more is BAD. Both are read and thrown away. */
+struct ww_http *ww_http_new(bool is_response, uint64_t max_trailer_bytes);
 void ww_http_free(struct ww_http *p);
 
 /* Where the head ends: the offset just behind its empty line, or 0 if it is not complete.

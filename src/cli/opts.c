@@ -62,7 +62,9 @@ const struct option_row options_table[] = {
     { .name = "max-body", SIZE(proxy.max_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "0",
       .help = "the largest request body (then 413); 0: any" },
     { .name = "max-head", SIZE(proxy.max_head_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "32k",
-      .help = "the largest head of a request (then 431) or of a response (then 502)" },
+      .help = "the largest head of a request (then 431) or of a response (then 502)",
+      .text = "Also what the trailers of a chunked body may have, which are read and dropped, and its chunk\n"
+              "extensions beyond the data that they came with." },
     { .name = "min-attributed", SHARE(judge.min_attributed), .commands = FOR_REPORT, .arg = "SHARE", .dflt = "0.95",
       .help = "the least share of exchanges whose worker must be known",
       .text = "Below it the verdict is inconclusive: too much may have gone unseen." },

@@ -1,5 +1,6 @@
-/* Heads and bodies: our own strict scan of the head, and llhttp as second reader and for
- * chunks. */
+/* Heads and bodies: our own strict scan, and llhttp as second reader. */
+#include "chunk.h"
+
 #include <whichworker/arena.h>
 #include <whichworker/http.h>
 
@@ -10,7 +11,8 @@
 /*
  * Two readers see every head: scan_* below, which refuses what RFC 9112 lets a lenient
  * recipient mend, and llhttp. A head passes only if both accept it and agree on how the body is
- * framed: then no third reader behind us can be made to see another message.
+ * framed: then no third reader behind us can be made to see another message. Chunks likewise:
+ * chunk.c reads their framing, llhttp gives their data, and both must see the same end.
  */
 struct ww_http {
     llhttp_t reader;
@@ -19,7 +21,9 @@ struct ww_http {
     bool no_body; /* the response answers a HEAD */
     bool complete;
     enum ww_framing framing;
-    uint64_t left; /* of WW_BODY_LENGTH */
+    uint64_t left;        /* of WW_BODY_LENGTH */
+    struct chunks chunks; /* of WW_BODY_CHUNKED */
+    uint64_t max_trailer_bytes;
     const char *why;
     void (*on_data)(void *ctx, ww_str data); /* during ww_http_body */
     void *ctx;
@@ -55,7 +59,7 @@ static int on_message_complete(llhttp_t *reader)
     return HPE_PAUSED; /* what follows belongs to the next message */
 }
 
-struct ww_http *ww_http_new(bool is_response)
+struct ww_http *ww_http_new(bool is_response, uint64_t max_trailer_bytes)
 {
     struct ww_http *p = ww_xcalloc(1, sizeof(*p));
 
@@ -66,6 +70,7 @@ struct ww_http *ww_http_new(bool is_response)
     llhttp_init(&p->reader, is_response ? HTTP_RESPONSE : HTTP_REQUEST, &p->settings);
     p->reader.data = p;
     p->is_response = is_response;
+    p->max_trailer_bytes = max_trailer_bytes;
     p->why = "";
     return p;
 }
@@ -275,14 +280,29 @@ static const char *find_framing(const struct ww_http *p, struct ww_head *h)
     return NULL;
 }
 
-/* llhttp reads the same head; it must accept it and see the same framing. */
-static const char *second_reader(struct ww_http *p, ww_str bytes, const struct ww_head *h)
+/*
+ * llhttp reads the same head; it must accept it and see the same framing. It knows a list of
+ * methods only, while any token is one (RFC 9110 9.1) and none changes the framing of a request:
+ * it is given POST in the place of each but CONNECT, whose target is of a form of its own.
+ */
+static llhttp_errno_t read_again(struct ww_http *p, ww_str bytes, const struct ww_head *h)
 {
     p->complete = false;
     p->on_data = NULL;
     llhttp_reset(&p->reader);
+    if (!p->is_response && !ww_str_eq(h->method, WW_STR("CONNECT"))) {
+        llhttp_errno_t e = llhttp_execute(&p->reader, "POST", 4);
 
-    llhttp_errno_t e = llhttp_execute(&p->reader, bytes.ptr, bytes.len);
+        if (e != HPE_OK)
+            return e;
+        bytes = ww_str_from(bytes, h->method.len);
+    }
+    return llhttp_execute(&p->reader, bytes.ptr, bytes.len);
+}
+
+static const char *second_reader(struct ww_http *p, ww_str bytes, const struct ww_head *h)
+{
+    llhttp_errno_t e = read_again(p, bytes, h);
 
     if (e != HPE_OK && e != HPE_PAUSED && e != HPE_PAUSED_UPGRADE)
         return llhttp_get_error_reason(&p->reader);
@@ -336,22 +356,27 @@ enum ww_parse ww_http_head(struct ww_http *p, ww_str bytes, bool no_body, struct
     h.keep_alive = is_kept_alive(&h);
     p->framing = h.framing;
     p->left = h.content_length;
+    chunks_begin(&p->chunks, p->max_trailer_bytes);
     *out = h;
     return h.framing == WW_BODY_NONE ? WW_PARSE_DONE : WW_PARSE_MORE;
 }
 
 static enum ww_parse chunked_body(struct ww_http *p, ww_str bytes, size_t *out_used)
 {
-    llhttp_errno_t e = llhttp_execute(&p->reader, bytes.ptr, bytes.len);
+    size_t used = 0;
+    enum ww_parse parsed = chunks_scan(&p->chunks, bytes, &used);
 
-    if (e == HPE_PAUSED && p->complete) {
-        *out_used = (size_t)(llhttp_get_error_pos(&p->reader) - bytes.ptr);
-        return WW_PARSE_DONE;
-    }
-    if (e != HPE_OK)
+    if (parsed == WW_PARSE_BAD)
+        return bad(p, p->chunks.why);
+
+    llhttp_errno_t e = llhttp_execute(&p->reader, bytes.ptr, used);
+
+    if (e != HPE_OK && e != HPE_PAUSED)
         return bad(p, llhttp_get_error_reason(&p->reader));
-    *out_used = bytes.len;
-    return WW_PARSE_MORE;
+    if (p->complete != (parsed == WW_PARSE_DONE))
+        return bad(p, "two readings of its chunks differ");
+    *out_used = used;
+    return parsed;
 }
 
 enum ww_parse ww_http_body(struct ww_http *p, ww_str bytes,

@@ -56,11 +56,11 @@ void client_new(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr *p
 
     c->proxy = p;
     c->stream = s;
-    c->parser = ww_http_new(false);
+    c->parser = ww_http_new(false, p->cfg.max_head_bytes);
     c->timer = ww_timer_new(p->parts.loop, on_timer, c);
     ww_buf_init(&c->in, p->cfg.max_head_bytes + 2 * READ_BYTES);
     c->forward.client = c;
-    c->forward.parser = ww_http_new(true);
+    c->forward.parser = ww_http_new(true, p->cfg.max_head_bytes);
     ww_buf_init(&c->forward.in, p->cfg.max_head_bytes + 2 * READ_BYTES);
     c->info.id = ++p->stats.connections;
     c->info.opened_us = proxy_now_us(p);

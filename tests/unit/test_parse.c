@@ -25,7 +25,7 @@ struct head_case {
 /* Parses a copy that ends where the heap block does, so that a look beyond is seen. */
 static enum ww_parse parse(const struct head_case *c, struct ww_arena *a, struct ww_head *h)
 {
-    struct ww_http *p = ww_http_new(c->is_response);
+    struct ww_http *p = ww_http_new(c->is_response, 64);
     ww_str bytes = ww_str_n(ww_xmalloc(c->bytes.len), c->bytes.len);
 
     memcpy((char *)(uintptr_t)bytes.ptr, c->bytes.ptr, c->bytes.len);
@@ -94,8 +94,8 @@ static const struct CMUnitTest heads[] = {
     REFUSED("HTTP/1.2", "GET / HTTP/1.2\r\nHost: x\r\n\r\n"),
     REFUSED("HTTP/0.9", "GET / HTTP/0.9\r\nHost: x\r\n\r\n"),
     REFUSED("HTTP/1.10", "GET / HTTP/1.10\r\nHost: x\r\n\r\n"),
-    REFUSED("an unknown method", "FOO / HTTP/1.1\r\nHost: x\r\n\r\n"),
-    REFUSED("a lower-case method", "get / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    TAKEN("a method that nobody knows", "FOO / HTTP/1.1\r\nHost: x\r\n\r\n", WW_BODY_NONE, 0, true),
+    TAKEN("a lower-case method", "get / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", WW_BODY_LENGTH, 3, true),
     REFUSED("a method that is no token", "GE(T / HTTP/1.1\r\nHost: x\r\n\r\n"),
     REFUSED("an empty line first", "\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"),
     REFUSED("bytes behind the empty line", "GET / HTTP/1.1\r\nHost: x\r\n\r\nA"),
@@ -218,7 +218,7 @@ static const struct CMUnitTest heads[] = {
 static void parts_are_slices_of_the_bytes(void **state)
 {
     ww_str bytes = LIT("PUT /a?b HTTP/1.0\r\nA:  x y \r\nb:\r\nA: 2\r\n\r\n");
-    struct ww_http *p = ww_http_new(false);
+    struct ww_http *p = ww_http_new(false, 64);
     struct ww_head h;
     struct ww_arena a;
 
@@ -240,7 +240,7 @@ static void parts_are_slices_of_the_bytes(void **state)
 
 static void too_many_fields_are_said(void **state)
 {
-    struct ww_http *p = ww_http_new(false);
+    struct ww_http *p = ww_http_new(false, 64);
     struct ww_buf text;
     struct ww_head h;
     struct ww_arena a;
@@ -296,7 +296,7 @@ static enum ww_parse feed(struct ww_http *p, ww_str bytes, size_t first, size_t 
 
 static void check_body(const struct body_case *c, ww_str head, size_t first, size_t step)
 {
-    struct ww_http *p = ww_http_new(false);
+    struct ww_http *p = ww_http_new(false, 64);
     struct ww_buf out;
     struct ww_head h;
     struct ww_arena a;
@@ -337,6 +337,8 @@ static void a_length_is_read_so(void **state)
         check_body(c, head, first, c->bytes.len);
 }
 
+#define SIXTY "123456789012345678901234567890123456789012345678901234567890"
+
 /* clang-format off */
 #define BODY(func_, name_, ...) { .name = name_, .test_func = func_, \
                                   .initial_state = &(struct body_case){ __VA_ARGS__ } }
@@ -368,6 +370,18 @@ static const struct CMUnitTest bodies[] = {
     BAD_CHUNKS("a bare LF behind the data", "3\r\nabc\n0\r\n\r\n"),
     BAD_CHUNKS("data longer than the size", "3\r\nabcd\r\n0\r\n\r\n"),
     BAD_CHUNKS("data shorter than the size", "3\r\nab\r\n0\r\n\r\n"),
+    BAD_CHUNKS("a bare LF behind the last size", "0\n\r\n"),
+    BAD_CHUNKS("a bare LF at the end", "0\r\n\n"),
+    BAD_CHUNKS("a bare LF behind a trailer", "0\r\nA: b\n\r\n"),
+    BAD_CHUNKS("a bare CR in a trailer", "0\r\nA: b\rC: d\r\n\r\n"),
+    BAD_CHUNKS("a folded trailer", "0\r\nA: b\r\n c\r\n\r\n"),
+    BAD_CHUNKS("a trailer without a colon", "0\r\nA b\r\n\r\n"),
+    BAD_CHUNKS("a space behind the size", "3 \r\nabc\r\n0\r\n\r\n"),
+    BAD_CHUNKS("a space before an extension", "3 ;a\r\nabc\r\n0\r\n\r\n"),
+    BAD_CHUNKS("a NUL in an extension", "3;a\0b\r\nabc\r\n0\r\n\r\n"),
+    BAD_CHUNKS("an extension that is too long", "3;" SIXTY "abcdefgh\r\nabc\r\n0\r\n\r\n"),
+    BAD_CHUNKS("trailers that are too long", "0\r\nA: " SIXTY "\r\nB: c\r\n\r\n"),
+    CHUNKS("extensions that the data pay for", "3;" SIXTY "\r\nabc\r\n3c;" SIXTY "\r\n" SIXTY "\r\n0\r\n\r\n", "abc" SIXTY),
     BAD_CHUNKS("a bare LF in an extension", "3;a\nb\r\nabc\r\n0\r\n\r\n"),
     BODY(a_length_is_read_so, "a length: all of it", LITB("abcde"), WW_PARSE_DONE, 5, "abcde"),
     BODY(a_length_is_read_so, "a length: what follows is the next message's", LITB("abcdeGET"), WW_PARSE_DONE, 5, "abcde"),
@@ -377,7 +391,7 @@ static const struct CMUnitTest bodies[] = {
 
 static void a_body_until_close_ends_with_the_connection(void **state)
 {
-    struct ww_http *p = ww_http_new(true);
+    struct ww_http *p = ww_http_new(true, 64);
     struct ww_buf out;
     struct ww_head h;
     struct ww_arena a;
@@ -398,7 +412,7 @@ static void a_body_until_close_ends_with_the_connection(void **state)
 
 static void a_connection_has_one_message_after_another(void **state)
 {
-    struct ww_http *p = ww_http_new(false);
+    struct ww_http *p = ww_http_new(false, 64);
     struct ww_arena a;
 
     (void)state;
@@ -474,7 +488,7 @@ static void hop_by_hop_fields_are_known(void **state)
     static const char *const end[] = {
         "Host", "Content-Length", "X-C", "X", "X-AB", "Trailer"
     };
-    struct ww_http *p = ww_http_new(false);
+    struct ww_http *p = ww_http_new(false, 64);
     struct ww_head h;
     struct ww_arena a;
 
