@@ -14,9 +14,10 @@ struct ww_body {
     uint64_t size; /* what went over the wire */
 };
 
-/* What a cookie value says without its key (ww_cookie_payload). */
+/* What a cookie value, or the token of an Authorization field, says without its key
+ * (ww_cookie_payload). */
 struct ww_payload {
-    ww_str value;     /* the cookie's value as the exchange's fields have it (masked or not) */
+    ww_str value;     /* the secret as the exchange's fields have it (masked or not) */
     const char *form; /* "itsdangerous", "django", "jwt"; static */
     ww_str json;
     ww_str content; /* names what was signed, payload and time: ww_readable.content, masked as

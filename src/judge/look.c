@@ -49,20 +49,24 @@ static ww_str query_of(ww_str target)
     return hash < 0 ? query : ww_str_upto(query, (size_t)hash);
 }
 
-static bool is_cache_buster(ww_str name)
+/* "t" is one in Engine.IO only. */
+static bool is_cache_buster(ww_str name, bool engine_io)
 {
     return ww_str_eq(name, WW_STR("_")) || ww_str_eq(name, WW_STR("cb")) ||
-           ww_str_eq(name, WW_STR("nocache")) || ww_str_eq(name, WW_STR("ts"));
+           ww_str_eq(name, WW_STR("nocache")) || ww_str_eq(name, WW_STR("ts")) ||
+           (engine_io && ww_str_eq(name, WW_STR("t")));
 }
 
 static void add_query(struct ww_buf *out, ww_str query)
 {
+    bool engine_io = ww_str_find(query, WW_STR("EIO=")) >= 0;
     char before = '?';
     ww_str pair, name;
 
     while (ww_str_cut(&query, '&', &pair)) {
         ww_str rest = pair;
-        if (pair.len == 0 || (ww_str_cut(&rest, '=', &name) && is_cache_buster(name)))
+        if (pair.len == 0 ||
+            (ww_str_cut(&rest, '=', &name) && is_cache_buster(name, engine_io)))
             continue;
         ww_buf_add_char(out, before);
         ww_buf_add(out, pair);
@@ -144,6 +148,58 @@ static uint32_t actor_of(struct model *m, const struct ww_exchange *x)
             add_field(b, &x->request_fields.v[i]);
     }
     return scratch_word(m);
+}
+
+static bool names_session(ww_str name)
+{
+    static const char *const known[] = { "mcp-session-id", "x-session-id", "x-session-token",
+                                         "session-id",     "sid",          "session_id",
+                                         "sessionid" };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (ww_str_eq_nocase(name, ww_str_c(known[i])))
+            return true;
+    }
+    return false;
+}
+
+/* By what the request says who asks, beside its cookies: what the one worker knows of it
+ * another may not. */
+static void look_credential(struct model *m, const struct ww_exchange *x, struct look *l)
+{
+    ww_str rest = query_of(x->target), pair, name;
+    ptrdiff_t path_id = ww_str_find_nocase(x->target, WW_STR(";jsessionid="));
+    struct ww_buf b;
+
+    ww_buf_init(&b, TEXT_MAX);
+    ww_buf_add_c(&b, "credential");
+    size_t none = b.len;
+    for (size_t i = 0; i < x->request_fields.n; i++) {
+        const struct ww_field *f = &x->request_fields.v[i];
+        bool is_auth = ww_str_eq_nocase(f->name, WW_STR("authorization"));
+        if (f->value.len == 0 || (!is_auth && !names_session(f->name)))
+            continue;
+        l->sid = l->sid || !is_auth;
+        ww_str scheme, token = f->value;
+        if (is_auth && ww_str_cut(&token, ' ', &scheme))
+            l->token = l->token || ww_map_find(&m->payload, ww_str_trim(token)) != NULL;
+        ww_buf_printf(&b, "\n" WW_STRF, WW_STRV(f->value));
+    }
+    while (ww_str_cut(&rest, '&', &pair)) {
+        ww_str value = pair;
+        if (!ww_str_cut(&value, '=', &name) || value.len == 0 || !names_session(name))
+            continue;
+        l->sid = true;
+        ww_buf_printf(&b, "\n" WW_STRF, WW_STRV(value));
+    }
+    if (path_id >= 0) {
+        l->sid = true;
+        ww_str id = ww_str_from(x->target, (size_t)path_id), path;
+        if (ww_str_cut(&id, '?', &path))
+            ww_buf_printf(&b, "\n" WW_STRF, WW_STRV(path));
+    }
+    l->credential = b.len > none ? ww_word(&m->normal, ww_buf_str(&b)) : WW_NONE;
+    ww_buf_release(&b);
 }
 
 static void look_names(struct model *m, const struct ww_exchange *x, struct look *l)
@@ -429,6 +485,20 @@ static bool shows_login_form(const struct model *m, const struct ww_exchange *x,
            ww_map_find(&m->login_page, x->target) != NULL;
 }
 
+/* GET /auth/me lies behind a login and is none; a link from a mail has a key in it. */
+static bool only_reads(const struct model *m, const struct ww_exchange *x, const struct look *l)
+{
+    ww_str path = ww_exchange_path(x);
+    size_t from = path.len;
+
+    while (from > 0 && path.ptr[from - 1] != '/') {
+        from--;
+    }
+    ww_str last = ww_str_from(path, from), segment = ww_str_from(path, from > 0 ? from - 1 : 0);
+    return l->kind == LOOK_READ && l->sets == 0 && query_of(x->target).len == 0 &&
+           !ww_smell_login(m->normal.smell, segment) && !ww_smell_id(m->normal.smell, last);
+}
+
 static void look_login(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str location = without_origin(ww_fields_get(&x->response_fields, WW_STR("location")));
@@ -449,7 +519,8 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
 
     l.complete = x->end == WW_END_COMPLETE && x->by != WW_BY_NOBODY;
     l.logout = ww_smell_logout(m->normal.smell, path);
-    l.login = ww_smell_login(m->normal.smell, path);
+    look_cookies(m, x, &l);
+    l.login = ww_smell_login(m->normal.smell, path) && !only_reads(m, x, &l);
     l.removal =
         ww_smell_removal(m->normal.smell, path) || ww_str_eq(x->method, WW_STR("DELETE"));
     l.changes = (l.kind == LOOK_WRITE || l.removal) && x->by != WW_BY_NOBODY;
@@ -467,12 +538,14 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
         l.shape = shape_of(m, x, &l);
     }
     look_names(m, x, &l);
+    look_credential(m, x, &l);
+    /* MCP: DELETE with a session's id ends the session. */
+    l.logout = l.logout || (l.sid && ww_str_eq(x->method, WW_STR("DELETE")));
     if (l.kind == LOOK_WRITE && l.acknowledged) {
         if (l.view != WW_NONE)
             carry_view(m, &l, "answer ", l.view, ANSWER_MAX);
         carry_place(m, x, &l);
     }
-    look_cookies(m, x, &l);
     look_login(m, x, &l);
     *out = l;
 }

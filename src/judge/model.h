@@ -38,8 +38,10 @@ struct look {
     uint32_t scope;    /* of reads: "/cars/{id}?page=2" and inputs, for all users */
     uint32_t resource; /* path, query and all other inputs: what is equal may be compared */
     uint32_t actor;    /* the fields that say for whom the request is made */
-    uint32_t view;     /* of the response, or WW_NONE */
-    uint32_t shape;    /* of a write's answer: success and refusal differ in it */
+    uint32_t
+        credential; /* Authorization and explicit session ids, without cookies; or WW_NONE */
+    uint32_t view;  /* of the response, or WW_NONE */
+    uint32_t shape; /* of a write's answer: success and refusal differ in it */
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
     size_t set, sets;
@@ -55,6 +57,8 @@ struct look {
     bool login;
     bool to_login; /* redirected to a login */
     bool bearer;   /* the request has Authorization: Bearer */
+    bool token;    /* its Authorization is signed: it can be read without the key */
+    bool sid;      /* it names its session in a field, the query or the path: MCP, Socket.IO */
 };
 
 struct model {

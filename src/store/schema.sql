@@ -52,7 +52,7 @@ CREATE TABLE body (
 ) STRICT;
 
 CREATE TABLE payload (
-  -- What a cookie value says that anybody can read without its key.
+  -- What a cookie value or a bearer token says that anybody can read without its key.
   value TEXT NOT NULL PRIMARY KEY,      -- as it stands in the fields of the exchanges
   form TEXT NOT NULL,                   -- itsdangerous, django, jwt
   json TEXT NOT NULL,

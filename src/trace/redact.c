@@ -83,7 +83,7 @@ static ww_str name_content(struct redaction *r, ww_str content)
     return ww_arena_printf(&r->x->arena, "%s%s", MASK_PREFIX, mac);
 }
 
-/* Notes what a cookie value says, under the name by which the fields have it. */
+/* Notes what a cookie value or a token says, under the name by which the fields have it. */
 static void note_payload(struct redaction *r, ww_str secret, ww_str as_kept)
 {
     struct ww_exchange *x = r->x;
@@ -279,8 +279,19 @@ static ww_str mask_credentials(struct redaction *r, ww_str value)
     struct text t = begin(r, value, '\n');
     put(&t, scheme);
     put(&t, WW_STR(" "));
-    put_mask(r, &t, rest);
+    note_payload(r, rest, put_mask(r, &t, rest));
     return finish(&t);
+}
+
+/* "Bearer eyJ…": whether a token was signed tells why another worker refuses it. */
+static void read_credentials(struct redaction *r, ww_str value)
+{
+    ww_str rest = ww_str_trim(value);
+    ww_str scheme;
+
+    ww_str_cut(&rest, ' ', &scheme);
+    if (rest.ptr != NULL && is_scheme(scheme))
+        note_payload(r, rest, ww_str_trim(rest));
 }
 
 /* ---- which fields */
@@ -292,7 +303,7 @@ static const struct secret_field {
 } secret_fields[] = {
     { .name = { "Cookie", 6 }, .mask = mask_cookie, .read = read_cookie },
     { .name = { "Set-Cookie", 10 }, .mask = mask_set_cookie, .read = read_set_cookie },
-    { .name = { "Authorization", 13 }, .mask = mask_credentials },
+    { .name = { "Authorization", 13 }, .mask = mask_credentials, .read = read_credentials },
     { .name = { "Proxy-Authorization", 19 }, .mask = mask_credentials },
     { .name = { "X-Api-Key", 9 }, .mask = mask_whole },
     { .name = { "X-Auth-Token", 12 }, .mask = mask_whole },

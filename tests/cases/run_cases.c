@@ -175,6 +175,20 @@ static void add_body(struct ww_exchange *x, struct ww_fields *f, struct ww_body 
     body->size = bytes.len;
 }
 
+static void add_payload(struct ww_exchange *x, const char *value, const char *json)
+{
+    struct ww_payload *p = ww_arena_alloc(&x->arena, (x->payloads + 1) * sizeof *p);
+
+    if (x->payloads > 0)
+        memcpy(p, x->payload, x->payloads * sizeof *p);
+    p[x->payloads] = (struct ww_payload){ .value = ww_arena_dup(&x->arena, ww_str_c(value)),
+                                          .form = "itsdangerous",
+                                          .json = ww_arena_dup(&x->arena, ww_str_c(json)),
+                                          .content = ww_arena_dup(&x->arena, ww_str_c(json)) };
+    x->payload = p;
+    x->payloads++;
+}
+
 /* "NAME:VALUE"; a VALUE that is JSON is the payload of a signed cookie: its text, hidden as the
  * recorder hides it, depends on the payload and on the signing key, which is the worker's own
  * unless the case says "keys shared". */
@@ -192,16 +206,7 @@ static void set_cookie(struct run *r, struct jar *j, struct ww_exchange *x, cons
         char mac[WW_MAC_TEXT];
         ww_mac(&key, ww_str_c(colon + 1), mac);
         snprintf(value, sizeof value, "mac:%s", mac);
-        struct ww_payload *p = ww_arena_alloc(&x->arena, (x->payloads + 1) * sizeof *p);
-        if (x->payloads > 0)
-            memcpy(p, x->payload, x->payloads * sizeof *p);
-        p[x->payloads] =
-            (struct ww_payload){ .value = ww_arena_dup(&x->arena, ww_str_c(value)),
-                                 .form = "itsdangerous",
-                                 .json = ww_arena_dup(&x->arena, ww_str_c(colon + 1)),
-                                 .content = ww_arena_dup(&x->arena, ww_str_c(colon + 1)) };
-        x->payload = p;
-        x->payloads++;
+        add_payload(x, value, colon + 1);
     }
     jar_put(j, name, value);
     add_field(x, &x->response_fields, "Set-Cookie",
@@ -209,6 +214,20 @@ static void set_cookie(struct run *r, struct jar *j, struct ww_exchange *x, cons
 }
 
 /* ---- an exchange */
+
+/* A token that is JSON is the payload of a signed one. */
+static void bearer(struct ww_exchange *x, const char *token)
+{
+    struct ww_mac_key key = { .byte = { 1 } };
+    char mac[WW_MAC_TEXT], value[64];
+
+    ww_mac(&key, ww_str_c(token), mac);
+    snprintf(value, sizeof value, "mac:%.*s", 40, *token == '{' ? mac : token);
+    if (*token == '{')
+        add_payload(x, value, token);
+    add_field(x, &x->request_fields, "Authorization",
+              ww_arena_printf(&x->arena, "Bearer %s", value));
+}
 
 static void request_word(struct run *r, struct ww_exchange *x, const char *t,
                          bool *with_cookies)
@@ -219,8 +238,7 @@ static void request_word(struct run *r, struct ww_exchange *x, const char *t,
         add_field(x, &x->request_fields, "Authorization",
                   ww_arena_printf(&x->arena, "Basic mac:%s", v));
     } else if ((v = after(t, "bearer=")) != NULL) {
-        add_field(x, &x->request_fields, "Authorization",
-                  ww_arena_printf(&x->arena, "Bearer mac:%s", v));
+        bearer(x, v);
     } else if ((v = after(t, "header=")) != NULL) {
         add_header(x, &x->request_fields, v);
     } else if ((v = after(t, "client=")) != NULL) {

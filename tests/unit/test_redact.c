@@ -269,6 +269,22 @@ static void equal_contents_have_one_name(void **state)
     ww_exchange_free(x);
 }
 
+/* A signed token says so in an Authorization field, too: with a key and without. */
+static void a_token_of_a_request_is_read(void **state)
+{
+    const struct ww_mac_key *const key[] = { &key_a, NULL };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct ww_exchange *x = exchange_with("Authorization", "Bearer " FLASK);
+        ww_str kept = redacted(x, key[i], "Authorization");
+
+        assert_int_equal(x->payloads, 1);
+        assert_true(ww_str_ends(kept, x->payload[0].value));
+        assert_true(ww_str_eq(x->payload[0].json, WW_STR("{\"user\":\"ada\"}")));
+        ww_exchange_free(x);
+    }
+}
+
 static void many_payloads_are_bounded(void **state)
 {
     static char value[64 * 1024];
@@ -348,6 +364,7 @@ int main(void)
         cmocka_unit_test(a_clearing_cookie_still_clears),
         cmocka_unit_test(a_payload_stands_under_the_value_as_kept),
         cmocka_unit_test(equal_contents_have_one_name),
+        cmocka_unit_test(a_token_of_a_request_is_read),
         cmocka_unit_test(many_payloads_are_bounded),
     };
     return cmocka_run_group_tests_name("redact", tests, NULL, NULL);

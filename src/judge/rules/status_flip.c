@@ -6,18 +6,24 @@
 #define KEPT_CERTAIN 3
 #define ODDS_CERTAIN 0.05
 
-struct flip {
-    size_t granted, refused,
-        again; /* again: granted once more, or refused once more; or NOWHERE */
-};
+#define NOWHERE       SIZE_MAX
+#define AGAIN_CERTAIN 3 /* sandwiches, when others wrote what could explain one */
 
-#define NOWHERE SIZE_MAX
+/* Granted by one worker, refused by another; what came first and what again makes it a
+ * sandwich: granted, refused, granted; or refused, granted, refused. */
+struct flip {
+    size_t granted, refused;
+    size_t again;  /* granted once more, or refused once more; or NOWHERE */
+    size_t logout; /* of the session, at the refusing worker, which the granting one ignores */
+    bool calm;     /* nobody else changed what could explain it */
+};
 
 /* Of one route, over all sessions. */
 struct relation {
     struct ww_table table;
     struct flip best;
     bool has_best;
+    uint64_t sandwiches;
     bool doubtful; /* the refusing worker granted it, too, with nothing between */
 };
 
@@ -25,6 +31,7 @@ struct relation {
 struct state {
     size_t granted;                  /* the last time, or NOWHERE */
     size_t refused;                  /* since then; or before it, if that is all there is */
+    size_t refused_before;           /* before `granted`, with nothing between; or NOWHERE */
     size_t logouts, logins, changes; /* of the session, when `granted` or `refused` was noted */
     size_t relation;                 /* where a pending flip was counted, or NOWHERE */
 };
@@ -40,6 +47,7 @@ struct flips {
     struct state *state;
     size_t states, state_cap;
     size_t logouts, logins, changes; /* of the session so far */
+    size_t logout;                   /* the session's last, acknowledged; or NOWHERE */
 };
 
 enum outcome { OUTCOME_NONE, OUTCOME_GRANTED, OUTCOME_DENIED, OUTCOME_ABSENT };
@@ -52,6 +60,9 @@ static enum outcome outcome_of(const struct model *m, size_t step)
     if (!ww_speaks(m, step) || l->overlaps || l->kind == LOOK_OTHER || l->login || l->logout)
         return OUTCOME_NONE;
     if (status == 401 || status == 403 || l->to_login)
+        return OUTCOME_DENIED;
+    /* MCP, Socket.IO: a session that a worker does not know. */
+    if (l->sid && (status == 400 || status == 404 || status == 410))
         return OUTCOME_DENIED;
     if (l->kind == LOOK_READ &&
         (status == 400 || status == 404 || status == 409 || status == 410))
@@ -80,8 +91,10 @@ static struct state *state_of(struct flips *f, size_t session, uint32_t resource
     if (f->stamp[resource] != session + 1) {
         if (f->states == f->state_cap)
             f->state = ww_grow(f->state, f->states + 1, &f->state_cap, sizeof *f->state);
-        f->state[f->states] =
-            (struct state){ .granted = NOWHERE, .refused = NOWHERE, .relation = NOWHERE };
+        f->state[f->states] = (struct state){ .granted = NOWHERE,
+                                              .refused = NOWHERE,
+                                              .refused_before = NOWHERE,
+                                              .relation = NOWHERE };
         f->stamp[resource] = session + 1;
         f->state_at[resource] = (uint32_t)f->states++;
     }
@@ -104,49 +117,130 @@ static void remember(struct flips *f, struct state *s)
     s->changes = f->changes;
 }
 
-static bool same_cookie(const struct model *m, size_t a, size_t b)
+/* Both requests came with the same cookie, or the same token or session id. */
+static bool same_credential(const struct model *m, size_t a, size_t b)
 {
     const struct look *x = &m->look[a], *y = &m->look[b];
 
-    return x->sents > 0 && y->sents > 0 && m->cookie[x->sent].pair == m->cookie[y->sent].pair;
+    if (x->sents > 0 || y->sents > 0) {
+        return x->sents > 0 && y->sents > 0 &&
+               m->cookie[x->sent].pair == m->cookie[y->sent].pair;
+    }
+    return x->credential != WW_NONE && x->credential == y->credential;
+}
+
+/* Others' changes that can lock somebody out and let him in again. */
+static bool could_lock(const struct model *m, size_t step, void *ctx)
+{
+    const struct look *l = &m->look[step];
+    ww_str method = m->v.step[step].method;
+
+    return m->v.step[step].session != *(const size_t *)ctx &&
+           (l->removal || l->logout || l->login || ww_str_eq(method, WW_STR("PUT")) ||
+            ww_str_eq(method, WW_STR("PATCH")));
+}
+
+static bool is_calm(const struct model *m, size_t from, size_t to, bool absent)
+{
+    size_t session = m->v.step[from].session;
+    int64_t from_us = m->v.step[from].started_us, to_us = m->v.step[to].ended_us;
+
+    return absent ? !ww_any_change(m, from_us, to_us)
+                  : !ww_changed_between(m, from_us, to_us, could_lock, &session);
+}
+
+static unsigned strength(const struct flip *f)
+{
+    return (f->again != NOWHERE ? 2u : 0u) + (f->calm ? 1u : 0u);
 }
 
 static void keep_best(struct relation *r, struct flip flip)
 {
-    if (!r->has_best || (flip.again != NOWHERE && r->best.again == NOWHERE))
+    r->sandwiches += flip.again != NOWHERE;
+    if (!r->has_best || strength(&flip) > strength(&r->best))
         r->best = flip;
     r->has_best = true;
+}
+
+/* Nothing of the session's own doing since explains another answer than the refusal. */
+static bool is_quiet(const struct flips *f, const struct state *s)
+{
+    return !explained(f, s, outcome_of(f->m, s->refused), f->m->v.step[s->refused].status);
+}
+
+/* The session logged out at the worker that refuses it now. */
+static size_t logout_at(const struct flips *f, size_t refused)
+{
+    return f->logout != NOWHERE &&
+                   f->m->v.step[f->logout].worker == f->m->v.step[refused].worker
+               ? f->logout
+               : NOWHERE;
+}
+
+/* A refusal lies behind: does the grant contradict it? */
+static void granted_after(struct flips *f, struct state *s, size_t step)
+{
+    struct model *m = f->m;
+    bool absent = outcome_of(m, s->refused) == OUTCOME_ABSENT;
+
+    if (s->relation != NOWHERE) {
+        struct relation *pending = &f->relation[s->relation];
+        if (m->v.step[step].worker == m->v.step[s->refused].worker) {
+            pending->doubtful = true;
+        } else if (m->v.step[step].worker == m->v.step[s->granted].worker) {
+            bool calm = is_calm(m, s->granted, step, absent);
+            keep_best(pending, (struct flip){ s->granted, s->refused, step, NOWHERE, calm });
+        }
+    } else if (s->granted == NOWHERE && !absent &&
+               ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
+               same_credential(m, s->refused, step)) {
+        /* Refused first, granted with the same credentials by another worker: it may have come
+         * too early. */
+        struct relation *r = relation_of(f, m->look[step].route);
+        r->table.changed_lost++;
+        keep_best(r,
+                  (struct flip){ step, s->refused, NOWHERE, logout_at(f, s->refused), false });
+        s->refused_before = s->refused;
+    }
 }
 
 static void on_granted(struct flips *f, struct state *s, size_t step)
 {
     struct model *m = f->m;
     struct relation *r = relation_of(f, m->look[step].route);
-    bool quiet = f->logouts == s->logouts && f->logins == s->logins && f->changes == s->changes;
 
     if (s->granted != NOWHERE && s->refused == NOWHERE) {
         enum ww_crossing how = ww_crossing(&f->cross, m, s->granted, step);
         r->table.same_kept += how == CROSS_SAME;
         r->table.changed_kept += how == CROSS_CHANGED;
-    } else if (s->relation != NOWHERE && quiet) {
-        struct relation *pending = &f->relation[s->relation];
-        if (m->v.step[step].worker == m->v.step[s->refused].worker) {
-            pending->doubtful = true;
-        } else if (m->v.step[step].worker == m->v.step[s->granted].worker) {
-            keep_best(pending, (struct flip){ s->granted, s->refused, step });
-        }
-    } else if (s->granted == NOWHERE && s->refused != NOWHERE && quiet &&
-               ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
-               same_cookie(m, s->refused, step)) {
-        /* Refused first, granted with the same cookie by another worker: it may have come too
-         * early. */
-        r->table.changed_lost++;
-        keep_best(r, (struct flip){ step, s->refused, NOWHERE });
+        if (how != CROSS_SAME)
+            s->refused_before = NOWHERE;
+    } else if (s->refused != NOWHERE) {
+        s->refused_before = NOWHERE;
+        if (is_quiet(f, s))
+            granted_after(f, s, step);
     }
     s->relation = NOWHERE;
     s->granted = step;
     s->refused = NOWHERE;
     remember(f, s);
+}
+
+static void on_first_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
+{
+    if (how != OUTCOME_DENIED || (s->refused != NOWHERE && is_quiet(f, s)))
+        return;
+    s->refused = step;
+    remember(f, s);
+}
+
+/* Refused, granted by another worker, and now refused again by the first. */
+static bool closes_sandwich(const struct flips *f, const struct state *s, size_t step)
+{
+    const struct ww_step *v = f->m->v.step;
+
+    return s->refused_before != NOWHERE && v[s->refused_before].worker == v[step].worker &&
+           same_credential(f->m, s->refused_before, step);
 }
 
 static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
@@ -155,17 +249,14 @@ static void on_refused(struct flips *f, struct state *s, size_t step, enum outco
     struct relation *r = relation_of(f, m->look[step].route);
 
     if (s->granted == NOWHERE) {
-        if (how == OUTCOME_DENIED && s->refused == NOWHERE) {
-            s->refused = step;
-            remember(f, s);
-        }
+        on_first_refused(f, s, step, how);
         return;
     }
     if (explained(f, s, how, m->v.step[step].status) ||
         (how == OUTCOME_ABSENT &&
          ww_any_change(m, m->v.step[s->granted].started_us, m->v.step[step].ended_us))) {
-        s->granted = NOWHERE;
-        s->relation = NOWHERE;
+        *s = (struct state){ NOWHERE, NOWHERE, NOWHERE, 0, 0, 0, NOWHERE };
+        on_first_refused(f, s, step, how);
         return;
     }
     if (s->refused != NOWHERE)
@@ -174,14 +265,22 @@ static void on_refused(struct flips *f, struct state *s, size_t step, enum outco
     if (crossing == CROSS_NEITHER || m->blamed[step])
         return;
     s->refused = step;
-    remember(f, s);
     if (crossing == CROSS_SAME) {
+        remember(f, s);
         r->table.same_lost++;
         return;
     }
+    bool again = closes_sandwich(f, s, step);
+    remember(f, s);
     r->table.changed_lost++;
     s->relation = (size_t)(r - f->relation);
-    keep_best(r, (struct flip){ s->granted, step, NOWHERE });
+    struct flip flip = { s->granted, step, NOWHERE, NOWHERE, false };
+    if (again) {
+        flip =
+            (struct flip){ s->granted, s->refused_before, step, logout_at(f, s->refused_before),
+                           is_calm(m, s->refused_before, step, false) };
+    }
+    keep_best(r, flip);
 }
 
 static void walk_session(struct flips *f, size_t session)
@@ -190,6 +289,7 @@ static void walk_session(struct flips *f, size_t session)
     const struct ww_verdict_session *s = &m->v.session[session];
 
     f->logouts = f->logins = f->changes = 0;
+    f->logout = NOWHERE;
     f->states = 0;
     ww_crossings_of(&f->cross, m, s);
     for (size_t i = 0; i < s->steps; i++) {
@@ -201,24 +301,49 @@ static void walk_session(struct flips *f, size_t session)
             on_refused(f, state_of(f, session, l->resource), s->step[i], how);
         }
         f->logouts += l->logout;
+        if (l->logout || l->login)
+            f->logout =
+                l->logout && l->acknowledged && ww_speaks(m, s->step[i]) ? s->step[i] : NOWHERE;
         f->logins += l->login;
         f->changes += l->changes && (how == OUTCOME_GRANTED || how == OUTCOME_NONE);
     }
 }
 
-static enum ww_cause cause_of(const struct model *m, const struct flip *b)
+static bool says_signature(struct model *m, size_t step)
+{
+    uint32_t view = m->look[step].view;
+
+    return view != WW_NONE &&
+           (ww_view_shows(&m->normal, view, ww_word(&m->normal, WW_STR("signature"))) ||
+            ww_view_shows(&m->normal, view, ww_word(&m->normal, WW_STR("Signature"))));
+}
+
+/* What the request came with was signed; else a worker must have remembered it. */
+static bool is_signed(struct model *m, size_t refused)
+{
+    const struct look *l = &m->look[refused];
+
+    for (size_t i = 0; i < l->sents; i++) {
+        if (m->cookie[l->sent + i].payload != WW_NONE)
+            return true;
+    }
+    return l->token || (l->bearer && says_signature(m, refused));
+}
+
+static enum ww_cause cause_of(struct model *m, const struct flip *b)
 {
     const struct look *l = &m->look[b->refused];
     unsigned status = m->v.step[b->refused].status;
     bool denied = status == 401 || status == 403 || l->to_login;
 
-    for (size_t i = 0; i < l->sents && denied; i++) {
-        if (m->cookie[l->sent + i].payload != WW_NONE)
-            return WW_CAUSE_PER_WORKER_SECRET;
-    }
+    if (b->logout != NOWHERE)
+        return WW_CAUSE_WORKER_MEMORY;
+    if (denied && !l->sid && is_signed(m, b->refused))
+        return WW_CAUSE_PER_WORKER_SECRET;
     if (ww_restarted_since(m, b->granted, b->refused))
         return WW_CAUSE_WORKER_RESTARTED;
-    return denied && l->sents == 0 ? WW_CAUSE_UNKNOWN : WW_CAUSE_WORKER_MEMORY;
+    return denied && l->sents == 0 && !l->bearer && !l->sid ? WW_CAUSE_UNKNOWN
+                                                            : WW_CAUSE_WORKER_MEMORY;
 }
 
 static enum ww_grade grade_of(const struct model *m, const struct relation *r)
@@ -228,7 +353,7 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r)
     if (r->doubtful)
         return WW_POSSIBLE;
     if (r->best.again != NOWHERE)
-        return WW_CONFIRMED;
+        return r->best.calm || r->sandwiches >= AGAIN_CERTAIN ? WW_CONFIRMED : WW_LIKELY;
     if (ww_restarted_since(m, r->best.granted, r->best.refused) || t->changed_kept > 0 ||
         !ww_before(m, r->best.granted, r->best.refused))
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
@@ -245,26 +370,49 @@ static ww_str status_words(struct model *m, size_t step)
                            l->to_login ? " to a login" : "");
 }
 
+static ww_str words_of(struct model *m, const struct flip *b)
+{
+    if (b->logout != NOWHERE) {
+        return ww_arena_printf(&m->arena,
+                               WW_STRF " succeeded, but " WW_STRF
+                                       " still answers %u to the same credentials; worker %d "
+                                       "answers " WW_STRF,
+                               WW_STRV(ww_step_words(m, b->logout)),
+                               WW_STRV(ww_step_words(m, b->granted)),
+                               m->v.step[b->granted].status, (int)ww_step_pid(m, b->refused),
+                               WW_STRV(status_words(m, b->refused)));
+    }
+    bool around = b->again != NOWHERE && m->v.step[b->again].status / 100 == 2;
+    return ww_arena_printf(
+        &m->arena, WW_STRF " answered " WW_STRF ", worker %d answered %u to the same request%s",
+        WW_STRV(ww_step_words(m, b->refused)), WW_STRV(status_words(m, b->refused)),
+        (int)ww_step_pid(m, b->granted), m->v.step[b->granted].status,
+        around                ? " before and after"
+        : b->again != NOWHERE ? ", and then it was refused again"
+                              : "");
+}
+
 static void claim_relation(struct model *m, const struct relation *r)
 {
     const struct flip *b = &r->best;
     struct claim c = { .guarantee = WW_STATUS_FLIP,
                        .grade = grade_of(m, r),
                        .cause = cause_of(m, b),
-                       .step = b->refused,
+                       .step = b->logout == NOWHERE ? b->refused : b->granted,
                        .place = WW_STR("status"),
                        .table = r->table,
+                       .message = words_of(m, b),
                        .occurrences = r->table.changed_lost };
 
-    c.message = ww_arena_printf(
-        &m->arena, WW_STRF " answered " WW_STRF ", worker %d answered %u to the same request%s",
-        WW_STRV(ww_step_words(m, b->refused)), WW_STRV(status_words(m, b->refused)),
-        (int)ww_step_pid(m, b->granted), m->v.step[b->granted].status,
-        b->again == NOWHERE ? "" : " before and after");
+    if (b->logout != NOWHERE)
+        ww_claim_witness(&c, m, b->logout, "logout", status_words(m, b->logout));
     ww_claim_witness(&c, m, b->granted, "accepted", status_words(m, b->granted));
     ww_claim_witness(&c, m, b->refused, "refused", status_words(m, b->refused));
-    if (b->again != NOWHERE)
-        ww_claim_witness(&c, m, b->again, "accepted", status_words(m, b->again));
+    if (b->again != NOWHERE) {
+        bool granted = m->v.step[b->again].status / 100 == 2;
+        ww_claim_witness(&c, m, b->again, granted ? "accepted" : "refused",
+                         status_words(m, b->again));
+    }
     ww_claim(m, &c);
     m->blamed[b->refused] = true;
 }
