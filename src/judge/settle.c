@@ -1,0 +1,136 @@
+/* judge: what of an exchange only the whole trace can tell: overlaps, changes, masks. */
+#include "model.h"
+
+#include <stdlib.h>
+
+#define CHANGES_SEEN 512 /* changes that are looked at for one interval */
+
+bool ww_before(const struct model *m, size_t a, size_t b)
+{
+    return m->v.step[a].ended_us <= m->v.step[b].started_us;
+}
+
+bool ww_speaks(const struct model *m, size_t step)
+{
+    return m->v.step[step].worker != WW_NO_WORKER && m->look[step].complete &&
+           !m->look[step].cached;
+}
+
+bool ww_readable(const struct model *m, size_t step)
+{
+    return m->look[step].kind == LOOK_READ && ww_speaks(m, step) && !m->look[step].overlaps &&
+           m->look[step].view != WW_NONE && m->v.step[step].status / 100 == 2;
+}
+
+int32_t ww_step_pid(const struct model *m, size_t step)
+{
+    size_t w = m->v.step[step].worker;
+
+    return w == WW_NO_WORKER ? 0 : m->v.worker[w].worker.id.pid;
+}
+
+bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
+                        bool (*counts)(const struct model *m, size_t step, void *ctx),
+                        void *ctx)
+{
+    size_t low = 0, high = m->changes, seen = 0;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (m->v.step[m->change[mid]].started_us < to_us) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    for (size_t i = low; i > 0 && m->change_end[i - 1] > from_us; i--) {
+        if (++seen > CHANGES_SEEN)
+            return true;
+        if (m->v.step[m->change[i - 1]].ended_us > from_us && counts(m, m->change[i - 1], ctx))
+            return true;
+    }
+    return false;
+}
+
+static bool every_change(const struct model *m, size_t step, void *ctx)
+{
+    return true;
+}
+
+bool ww_any_change(const struct model *m, int64_t from_us, int64_t to_us)
+{
+    return ww_changed_between(m, from_us, to_us, every_change, NULL);
+}
+
+static void settle_session(struct model *m, const struct ww_verdict_session *s)
+{
+    int64_t latest = INT64_MIN;
+
+    for (size_t i = 0; i < s->steps; i++) {
+        const struct ww_step *step = &m->v.step[s->step[i]];
+        struct look *l = &m->look[s->step[i]];
+        l->at = i;
+        l->overlaps =
+            latest > step->started_us ||
+            (i + 1 < s->steps && m->v.step[s->step[i + 1]].started_us < step->ended_us);
+        if (step->ended_us > latest)
+            latest = step->ended_us;
+    }
+}
+
+static void settle_changes(struct model *m)
+{
+    int64_t latest = INT64_MIN;
+
+    m->change = ww_xcalloc(m->v.steps + 1, sizeof *m->change);
+    m->change_end = ww_xcalloc(m->v.steps + 1, sizeof *m->change_end);
+    for (size_t i = 0; i < m->v.steps; i++) {
+        if (!m->look[i].changes)
+            continue;
+        if (m->v.step[i].ended_us > latest)
+            latest = m->v.step[i].ended_us;
+        m->change[m->changes] = i;
+        m->change_end[m->changes++] = latest;
+    }
+}
+
+/* Two reads of a resource in one session, by one worker, nothing changed between: the control.
+ */
+static void learn_masks(struct model *m, const struct ww_verdict_session *s, uint32_t *last)
+{
+    size_t run = 0; /* where the present run of one worker began */
+
+    for (size_t i = 0; i < s->steps; i++) {
+        size_t step = s->step[i];
+        uint32_t resource = m->look[step].resource;
+        if (i > 0 && m->v.step[step].worker != m->v.step[s->step[i - 1]].worker)
+            run = i;
+        if (!ww_readable(m, step))
+            continue;
+        uint32_t before = last[resource];
+        last[resource] = (uint32_t)step;
+        if (before == WW_NONE || m->v.step[before].session != m->v.step[step].session ||
+            m->look[before].at < run || m->look[before].view == m->look[step].view ||
+            ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us))
+            continue;
+        ww_mask_learn(&m->normal, m->look[step].scope, m->look[before].view,
+                      m->look[step].view);
+    }
+}
+
+void ww_model_settle(struct model *m)
+{
+    uint32_t *last = ww_xmalloc((m->normal.words + 1) * sizeof *last);
+
+    memset(last, 0xff, (m->normal.words + 1) * sizeof *last);
+    for (size_t i = 0; i < m->v.sessions; i++) {
+        settle_session(m, &m->v.session[i]);
+    }
+    settle_changes(m);
+    for (size_t i = 0; i < m->v.sessions; i++) {
+        learn_masks(m, &m->v.session[i], last);
+    }
+    free(last);
+    m->blamed = ww_xcalloc(m->v.steps + 1, sizeof *m->blamed);
+    m->reset = ww_xcalloc(m->v.steps + 1, sizeof *m->reset);
+}
