@@ -5,6 +5,7 @@
 #include <whichworker/err.h>
 #include <whichworker/exchange.h>
 #include <whichworker/re.h>
+#include <whichworker/rulebook.h>
 
 /* The session guarantees (Terry et al., PDIS 1994) and two more forms of the same harm. */
 enum ww_guarantee {
@@ -86,6 +87,7 @@ struct ww_step {
     enum ww_end end;
     int64_t started_us;
     int64_t ended_us;
+    bool skipped; /* by the user's rules: nothing is claimed of it */
     bool split; /* another worker than the session's exchange just before, which had ended */
 };
 
@@ -134,6 +136,9 @@ struct ww_finding {
     size_t evidences;
     uint64_t occurrences;
     bool fails; /* what the judge was told to fail on; a baseline may know better */
+    bool allowed;            /* by the user's rules: so it does not fail */
+    enum ww_fail_on fail_on; /* what counts for this one */
+    ww_str policy; /* what the user's rules did to it, where and why; may be absent */
 };
 
 /* Two sources of attribution that named different workers for the same exchanges. */
@@ -144,6 +149,13 @@ struct ww_disagreement {
     uint64_t first; /* the id of the first such exchange, and whom the two named there */
     int32_t pid;
     int32_t also_pid;
+};
+
+/* A rule of the user's, and in how many exchanges or findings it had something to say. */
+struct ww_verdict_rule {
+    const struct ww_user_rule *rule;
+    ww_str what; /* "/items/0/at (GET /cars)", "everywhere" */
+    uint64_t used;
 };
 
 struct ww_verdict {
@@ -164,12 +176,16 @@ struct ww_verdict {
     size_t findings;
     uint64_t by[WW_SOURCES];                         /* exchanges by source */
     struct ww_disagreement disagreement[WW_SOURCES]; /* by also_by; exchanges 0: none */
-    double coverage; /* attributed share of those that reached an upstream; 1 if none did */
+    double coverage; /* attributed share of those that reached an upstream and are not skipped; 1
+                        if none did */
     enum ww_verdict_value value;
     ww_str why;
     ww_str doubt; /* why what was not found proves nothing; absent: it does */
     enum ww_verdict_value
         guarantee[WW_GUARANTEES]; /* one verdict each: the report's last line */
+    struct ww_verdict_rule *rule; /* all of the user's, in their order */
+    size_t rules;
+    uint64_t skipped; /* exchanges that the user's rules took out */
 };
 
 /* What a configured pattern is applied to. */
@@ -208,6 +224,8 @@ struct ww_judge_config {
     enum ww_fail_on fail_on;
     double min_attributed; /* 0 to 1: coverage below it is inconclusive */
     struct ww_sessions_config sessions;
+    const struct ww_user_rule *rule; /* checked (ww_user_rule_check); borrowed by the judge */
+    size_t rules;
 };
 
 struct ww_judge;

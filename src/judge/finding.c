@@ -95,6 +95,27 @@ void ww_claim_witness(struct claim *c, const struct model *m, size_t step, const
     c->evidences++;
 }
 
+static void list_masked(struct ww_finding *f, ww_str text)
+{
+    for (size_t i = 0; i < f->maskeds; i++) {
+        if (ww_str_eq(f->masked[i], text))
+            return;
+    }
+    if (f->maskeds < MASKED_MAX)
+        f->masked[f->maskeds++] = text;
+}
+
+/* What the user wanted left out, of any answer that is evidence. */
+static void list_ruled(struct model *m, struct ww_finding *f)
+{
+    for (size_t i = 0; i < f->evidences; i++) {
+        uint32_t set = m->look[f->evidence[i].step].ruled;
+        for (size_t k = 0; set != WW_NO_SET && k < m->rulebook.set[set].rules; k++) {
+            list_masked(f, ww_rulebook_words(&m->rulebook, m->rulebook.set[set].rule[k]));
+        }
+    }
+}
+
 /* The places of the view that showed the fault that were not compared, with the reason. */
 static void list_masks(struct model *m, struct ww_finding *f, size_t step)
 {
@@ -103,6 +124,7 @@ static void list_masks(struct model *m, struct ww_finding *f, size_t step)
 
     f->masked = ww_arena_alloc(&m->arena, MASKED_MAX * sizeof *f->masked);
     f->maskeds = 0;
+    list_ruled(m, f);
     if (l->view == WW_NONE)
         return;
     const struct view *v = &m->normal.view[l->view];

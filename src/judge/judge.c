@@ -11,6 +11,7 @@ struct ww_judge {
     struct ww_worker *worker;
     uint64_t *served;
     size_t workers, worker_cap, served_cap;
+    uint64_t skipped_known, skipped_reached;
     double *wait_ms; /* by step; negative: it never waited */
     size_t wait_cap;
     bool finished;
@@ -26,6 +27,10 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
     ww_buf_init(&j->m.scratch, WW_SCRATCH_MAX);
     ww_map_init(&j->m.field);
+    ww_rulebook_init(&j->m.rulebook, cfg->rule, cfg->rules);
+    for (size_t i = 0; i < cfg->rules; i++) {
+        j->m.normal.probing |= cfg->rule[i].kind == WW_RULE_PROBE;
+    }
     ww_map_init(&j->m.payload);
     ww_map_init(&j->m.login_page);
     ww_map_init(&j->m.content);
@@ -47,6 +52,7 @@ void ww_judge_free(struct ww_judge *j)
     ww_map_release(&m->claim_at);
     ww_map_release(&j->worker_at);
     ww_normal_release(&m->normal);
+    ww_rulebook_release(&m->rulebook);
     ww_sessions_free(m->keys);
     ww_arena_release(&m->arena);
     free(m->v.step);
@@ -138,6 +144,23 @@ static void note_disagreement(struct ww_verdict *v, const struct ww_exchange *x)
     d->exchanges++;
 }
 
+/* As the user's rules leave it. */
+static void look(struct ww_judge *j, const struct ww_exchange *x, size_t at)
+{
+    struct model *m = &j->m;
+    struct ww_step *step = &m->v.step[at];
+    uint32_t ruled;
+
+    ww_look(m, ww_rulebook_apply(&m->rulebook, x, &ruled, &step->skipped), &m->look[at]);
+    m->look[at].ruled = ruled;
+    if (!step->skipped)
+        return;
+    ww_look_skip(&m->look[at]);
+    m->v.skipped++;
+    j->skipped_known += step->worker != WW_NO_WORKER;
+    j->skipped_reached += x->by != WW_BY_NOBODY;
+}
+
 void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
 {
     struct model *m = &j->m;
@@ -168,7 +191,7 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
                          : -1;
     if (m->v.step[at].worker != WW_NO_WORKER)
         j->served[m->v.step[at].worker]++;
-    ww_look(m, x, &m->look[at]);
+    look(j, x, at);
     m->v.step[at].method = ww_text_kept(m, x->method, ww_word(&m->normal, x->method));
     m->v.step[at].target = ww_text_kept(m, x->target, m->look[at].path);
     m->v.steps++;
@@ -314,6 +337,8 @@ static void settle_sessions(struct model *m)
     free(seen);
 }
 
+#define NO_STEP SIZE_MAX
+
 static void settle_splits(struct model *m)
 {
     struct ww_verdict *v = &m->v;
@@ -321,10 +346,14 @@ static void settle_splits(struct model *m)
 
     for (size_t i = 0; i < v->sessions; i++) {
         struct ww_verdict_session *s = &v->session[i];
-        for (size_t k = 1; k < s->steps; k++) {
-            size_t a = s->step[k - 1], b = s->step[k];
-            if (v->step[a].worker == WW_NO_WORKER || v->step[b].worker == WW_NO_WORKER ||
-                m->look[a].overlaps || m->look[b].overlaps)
+        size_t a, b = NO_STEP;
+        for (size_t k = 0; k < s->steps; k++) {
+            if (v->step[s->step[k]].skipped)
+                continue;
+            a = b;
+            b = s->step[k];
+            if (a == NO_STEP || v->step[a].worker == WW_NO_WORKER ||
+                v->step[b].worker == WW_NO_WORKER || m->look[a].overlaps || m->look[b].overlaps)
                 continue;
             v->pairs++;
             if (v->step[a].worker == v->step[b].worker)
@@ -365,16 +394,23 @@ static void count_pairs(const struct model *m, size_t *out_pairs, size_t *out_or
     *out_pairs = *out_ordered = 0;
     for (size_t i = 0; i < m->v.sessions; i++) {
         const struct ww_verdict_session *s = &m->v.session[i];
-        for (size_t k = 1; k < s->steps; k++) {
-            ++*out_pairs;
-            *out_ordered += !m->look[s->step[k - 1]].overlaps && !m->look[s->step[k]].overlaps;
+        size_t a, b = NO_STEP;
+        for (size_t k = 0; k < s->steps; k++) {
+            if (m->v.step[s->step[k]].skipped)
+                continue;
+            a = b;
+            b = s->step[k];
+            *out_pairs += a != NO_STEP;
+            *out_ordered += a != NO_STEP && !m->look[a].overlaps && !m->look[b].overlaps;
         }
     }
 }
 
-static bool fails(const struct ww_judge *j, const struct ww_finding *f)
+static bool fails(const struct ww_finding *f)
 {
-    switch (j->cfg.fail_on) {
+    if (f->allowed)
+        return false;
+    switch (f->fail_on) {
     case WW_FAIL_ON_NONE:
         return false;
     case WW_FAIL_ON_PROVEN:
@@ -395,8 +431,16 @@ static bool fails(const struct ww_judge *j, const struct ww_finding *f)
 static bool crossed_unseen(const struct model *m)
 {
     for (size_t i = 0; i < m->v.sessions && m->v.splits == 0; i++) {
-        if (m->v.session[i].workers > 1)
-            return true;
+        const struct ww_verdict_session *s = &m->v.session[i];
+        size_t worker = WW_NO_WORKER;
+        for (size_t k = 0; k < s->steps && s->workers > 1; k++) {
+            const struct ww_step *step = &m->v.step[s->step[k]];
+            if (step->skipped || step->worker == WW_NO_WORKER)
+                continue;
+            if (worker != WW_NO_WORKER && worker != step->worker)
+                return true;
+            worker = step->worker;
+        }
     }
     return false;
 }
@@ -408,6 +452,8 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
     size_t pairs, ordered;
 
     count_pairs(m, &pairs, &ordered);
+    if (m->v.skipped > 0 && m->v.skipped == m->v.steps)
+        return WW_STR("every exchange is skipped by the configuration");
     if (reached == 0)
         return WW_STR("no request reached a worker");
     if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0) {
@@ -433,11 +479,20 @@ static ww_str why_pass(struct ww_judge *j)
 {
     struct ww_verdict *v = &j->m.v;
     const char *s = v->splits == 1 ? "" : "s";
+    size_t allowed = 0;
 
+    for (size_t i = 0; i < v->findings; i++) {
+        allowed += v->finding[i].allowed;
+    }
+    if (v->findings > 0 && allowed == v->findings) {
+        return ww_arena_printf(&j->m.arena, "%zu finding%s, allowed by the configuration",
+                               v->findings, v->findings == 1 ? "" : "s");
+    }
     if (v->findings > 0) {
-        return ww_arena_printf(&j->m.arena, "%zu finding%s, none of them at or above \"%s\"",
+        return ww_arena_printf(&j->m.arena, "%zu finding%s, none of them at or above \"%s\"%s",
                                v->findings, v->findings == 1 ? "" : "s",
-                               ww_fail_on_token(j->cfg.fail_on));
+                               ww_fail_on_token(j->cfg.fail_on),
+                               allowed > 0 ? " that is not allowed" : "");
     }
     if (v->workers == 1)
         return WW_STR("one worker served everything");
@@ -446,11 +501,23 @@ static ww_str why_pass(struct ww_judge *j)
     return ww_arena_printf(&j->m.arena, "%zu split%s, no state lost", v->splits, s);
 }
 
+/* The worst of those that count. */
+static ww_str why_fail(const struct ww_verdict *v)
+{
+    size_t i = 0;
+
+    while (i + 1 < v->findings && !v->finding[i].fails) {
+        i++;
+    }
+    return v->finding[i].message;
+}
+
 static void settle_verdict(struct ww_judge *j)
 {
     struct ww_verdict *v = &j->m.v;
-    uint64_t known = v->by[WW_BY_KERNEL] + v->by[WW_BY_PRELOAD] + v->by[WW_BY_HEADER];
-    uint64_t reached = v->steps - v->by[WW_BY_NOBODY];
+    uint64_t known = v->by[WW_BY_KERNEL] + v->by[WW_BY_PRELOAD] + v->by[WW_BY_HEADER] -
+                     j->skipped_known;
+    uint64_t reached = v->steps - v->by[WW_BY_NOBODY] - j->skipped_reached;
     size_t failing = 0;
 
     v->coverage = reached == 0 ? 1 : (double)known / (double)reached;
@@ -461,7 +528,7 @@ static void settle_verdict(struct ww_judge *j)
         v->guarantee[g] = v->value;
     }
     for (size_t i = 0; i < v->findings; i++) {
-        v->finding[i].fails = fails(j, &v->finding[i]);
+        v->finding[i].fails = fails(&v->finding[i]);
         if (v->finding[i].fails) {
             v->guarantee[v->finding[i].guarantee] = WW_FAIL;
             failing++;
@@ -470,7 +537,7 @@ static void settle_verdict(struct ww_judge *j)
     v->why = why.ptr == NULL ? why_pass(j) : why;
     if (failing > 0) {
         v->value = WW_FAIL;
-        v->why = v->finding[0].message;
+        v->why = why_fail(v);
     } else if (j->cfg.fail_on == WW_FAIL_ON_SPLIT && v->splits > 0) {
         v->value = WW_FAIL;
         v->why = ww_arena_printf(&j->m.arena, "%zu split%s: a session changed its worker",
@@ -492,7 +559,9 @@ const struct ww_verdict *ww_judge_finish(struct ww_judge *j)
             ww_rules[i]->check(&j->m);
         }
     }
+    ww_rulebook_findings(&j->m.rulebook, &j->m.v, j->cfg.fail_on);
     ww_findings_settle(&j->m);
     settle_verdict(j);
+    ww_rulebook_settle(&j->m.rulebook, &j->m.v);
     return &j->m.v;
 }

@@ -282,3 +282,11 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
     look_login(m, x, &l);
     *out = l;
 }
+
+void ww_look_skip(struct look *l)
+{
+    l->view = WW_NONE;
+    l->complete = false;
+    l->acknowledged = false;
+    l->carrieds = 0;
+}

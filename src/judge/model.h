@@ -4,6 +4,7 @@
 #define WW_JUDGE_MODEL_H
 
 #include "normal.h"
+#include "rulebook.h"
 #include "session.h"
 
 #include <whichworker/judge.h>
@@ -45,6 +46,7 @@ struct look {
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
     size_t set, sets;
+    uint32_t ruled;      /* the user's rules that changed the answer, or WW_NO_SET */
     uint32_t first_word; /* words from here on stand in no exchange before this one */
     size_t at;           /* its position in its session */
     bool acknowledged;   /* complete, 2xx or 3xx, not sent to a login */
@@ -67,6 +69,7 @@ struct model {
     struct normal normal;
     struct ww_buf scratch;    /* for a text that becomes a word at once */
     struct ww_map field;      /* request field name: what smell says of it, as bits */
+    struct rulebook rulebook;
     struct ww_map payload;    /* cookie value: view */
     struct ww_map login_page; /* targets to which somebody was sent to log in */
     struct ww_map content;    /* cookie value: the word that names what was signed */
@@ -93,6 +96,9 @@ ww_str ww_text_kept(struct model *m, ww_str text, uint32_t word);
 
 /* Fills the look of the newest step. */
 void ww_look(struct model *m, const struct ww_exchange *x, struct look *out);
+
+/* Makes a look that proves nothing, and still explains: what it changes and ends is true. */
+void ww_look_skip(struct look *l);
 
 /* Fills what needs the whole trace: positions, overlaps, changes, masks. */
 void ww_model_settle(struct model *m);

@@ -119,7 +119,10 @@ uint32_t ww_word(struct normal *n, ww_str text)
     w->is_number = read_number(w->text, &w->number);
     w->is_token = only_token(w->text);
     w->volatile_value = ww_smell_volatile_value(n->smell, w->text);
-    if (ww_str_starts(w->text, WW_STR("/"))) {
+    w->probed = n->probing && ww_str_starts(w->text, WW_STR("/probe "));
+    if (w->probed) {
+        w->volatile_value = false;
+    } else if (ww_str_starts(w->text, WW_STR("/"))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
     } else if (ww_str_starts(w->text, WW_STR("after "))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, ww_str_from(w->text, 6));
@@ -531,8 +534,8 @@ bool ww_mask_replaced(const struct normal *n, uint32_t scope, uint32_t path)
 
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l)
 {
-    return n->word[l.value].volatile_value || n->word[l.path].volatile_key ||
-           ww_mask_learned(n, scope, l.path);
+    return (n->word[l.value].volatile_value && !n->word[l.path].probed) ||
+           n->word[l.path].volatile_key || ww_mask_learned(n, scope, l.path);
 }
 
 struct learn {

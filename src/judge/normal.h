@@ -15,6 +15,7 @@ struct word {
     double number;
     bool is_number;
     bool volatile_value; /* it looks like a date, an identifier, a nonce */
+    bool probed;         /* as a path: the user's probe; only what is learned masks it */
     bool volatile_key;   /* as a path: its last member's name says that it changes by itself */
     bool is_token;       /* letters and digits only: it has no tokens but itself */
     uint32_t in_build;   /* the newest view under construction that has it as a value */
@@ -43,6 +44,7 @@ struct view {
 struct normal {
     struct ww_arena arena;
     const struct ww_smell *smell; /* borrowed */
+    bool probing;                 /* the user has probes */
     struct ww_map word_at;
     struct word *word;
     size_t words, word_cap;

@@ -214,6 +214,14 @@ static void put_seen(struct ww_paper *p, const struct ww_verdict *v, const struc
     ww_paper_printf(p, "; the proof is from session %s\n", v->session[f->session].id);
 }
 
+static void put_policy(struct ww_paper *p, const struct ww_finding *f)
+{
+    if (f->policy.ptr == NULL)
+        return;
+    put_label(p, "configured");
+    ww_paper_wrap(p, BODY, BODY, f->policy);
+}
+
 static void put_masks(struct ww_paper *p, const struct ww_finding *f)
 {
     size_t shown = f->maskeds < MAX_MASKS ? f->maskeds : MAX_MASKS;
@@ -267,6 +275,7 @@ void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v, const struc
     put_table(p, &f->table);
     ww_paper_printf(p, "\n");
     put_seen(p, v, f);
+    put_policy(p, f);
     put_masks(p, f);
     put_cause(p, v, f);
 }

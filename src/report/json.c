@@ -1,5 +1,6 @@
 /* report: the verdict as JSON, schema whichworker/report/1 (docs/report-format.md). */
 #include "formats.h"
+#include "rules.h"
 
 #include <whichworker/json.h>
 #include <whichworker/units.h>
@@ -170,6 +171,10 @@ static void put_finding(struct ww_json *j, const struct ww_verdict *v,
     for (size_t i = 0; i < f->maskeds; i++)
         ww_json_str(j, NULL, f->masked[i]);
     ww_json_end(j);
+    if (f->policy.ptr != NULL) {
+        ww_json_bool(j, "allowed", f->allowed);
+        ww_json_str(j, "policy", f->policy);
+    }
     ww_json_arr(j, "evidence");
     for (size_t i = 0; i < f->evidences; i++)
         put_evidence(j, v, &f->evidence[i]);
@@ -231,6 +236,7 @@ void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *st
     for (size_t i = 0; i < v->findings; i++)
         put_finding(&j, v, &v->finding[i]);
     ww_json_end(&j);
+    ww_json_rules(&j, v);
     put_warnings(&j, v);
     ww_json_end(&j);
     ww_json_finish(&j);

@@ -1,4 +1,5 @@
 /* report: a verdict as text, for the person whose car is gone. */
+#include "rules.h"
 #include "text.h"
 
 #include "formats.h"
@@ -406,6 +407,7 @@ void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *st
     put_findings(&p, v);
     put_timelines(&p, v);
     put_other_sessions(&p, v);
+    ww_text_rules(&p, v);
     put_workers(&p, v);
     put_recording(&p, v);
     put_last_line(&p, v);

@@ -1,6 +1,6 @@
 /* tests: runs .case files through the judge and prints TAP; the grammar is in README.md here.
  */
-#include <whichworker/judge.h>
+#include "case_rule.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -41,6 +41,7 @@ struct run {
     struct ww_exchange **exchange;
     size_t exchanges, cap;
     const struct ww_verdict *verdict;
+    struct case_rules rules;
     bool matched[FINDINGS_MAX];
     char why[512]; /* the first failure */
 };
@@ -346,6 +347,8 @@ static void judge_now(struct run *r)
 
     if (r->verdict != NULL)
         return;
+    r->cfg.rule = r->rules.rule;
+    r->cfg.rules = r->rules.rules;
     r->judge = ww_judge_new(&r->cfg);
     ww_judge_run(r->judge, &about);
     for (size_t i = 0; i < r->workers; i++) {
@@ -380,6 +383,15 @@ static ww_str unquoted(const char *text)
                                                               : ww_str_c(text);
 }
 
+static bool masks(const struct ww_finding *f, ww_str text)
+{
+    for (size_t i = 0; i < f->maskeds; i++) {
+        if (ww_str_find(f->masked[i], text) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static bool finding_is(const struct run *r, const struct ww_finding *f, const char *word)
 {
     const char *v;
@@ -399,6 +411,10 @@ static bool finding_is(const struct run *r, const struct ww_finding *f, const ch
         return ww_str_eq(f->place, unquoted(v));
     if ((v = after(word, "says=")) != NULL)
         return ww_str_find(f->message, unquoted(v)) >= 0;
+    if ((v = after(word, "masked=")) != NULL)
+        return masks(f, unquoted(v));
+    if ((v = after(word, "policy=")) != NULL)
+        return ww_str_find(f->policy, unquoted(v)) >= 0;
     if ((v = after(word, "workers=")) != NULL)
         return workers_are(r, f, v);
     if ((v = after(word, "times=")) != NULL)
@@ -499,6 +515,19 @@ static void config(struct run *r, const char *word)
     }
 }
 
+/* The same exchanges are judged again where the case has had a verdict already. */
+static void rule(struct run *r, char **t, size_t n, size_t line)
+{
+    struct ww_err err = { 0 };
+
+    if (!case_rules_add(&r->rules, t, n, line, &err))
+        fail(r, "line %zu: %s", line, err.text);
+    ww_judge_free(r->judge);
+    r->judge = NULL;
+    r->verdict = NULL;
+    memset(r->matched, 0, sizeof r->matched);
+}
+
 static void line_run(struct run *r, char *text, size_t line)
 {
     char *t[TOKENS_MAX];
@@ -512,6 +541,8 @@ static void line_run(struct run *r, char *text, size_t line)
         r->shared_key = n > 1 && strcmp(t[1], "shared") == 0;
     } else if (strcmp(t[0], "config") == 0 && n == 2) {
         config(r, t[1]);
+    } else if (strcmp(t[0], "rule") == 0) {
+        rule(r, t + 1, n - 1, line);
     } else if (strcmp(t[0], "restart") == 0 && n == 3) {
         restart(r, t[1], t[2]);
     } else if (strcmp(t[0], "wait") == 0 && n == 2) {
@@ -566,6 +597,7 @@ static void text_run(struct run *r, char **line, size_t lines)
 static void run_release(struct run *r)
 {
     ww_judge_free(r->judge);
+    case_rules_release(&r->rules);
     for (size_t i = 0; i < r->exchanges; i++) {
         ww_exchange_free(r->exchange[i]);
     }
@@ -581,6 +613,7 @@ static bool case_run(const char *path, const char *name, unsigned number)
     size_t lines = 0;
     FILE *f = fopen(path, "r");
 
+    case_rules_init(&r->rules);
     r->cfg.fail_on = WW_FAIL_ON_LIKELY;
     r->now_us = EPOCH_US;
     if (f == NULL)
