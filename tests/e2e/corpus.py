@@ -12,8 +12,10 @@ An application is a module apps/corpus/NAME.py with these names:
     SICK             True: it is broken by several workers; False: a control, which must stay green
     EXPECT           of a sick one: {"guarantees": {…}, "cause": …}; cause may be a set
     SERVERS          optional: the kinds of server under which it is played (all)
+    WORKERS          optional: how many (3)
     GUNICORN         optional: more options for gunicorn
     ENV              optional: environment of the server; {directory} is a directory of the run's own
+    EXCUSED          optional: why the judge cannot find this one yet; leaves it out of the recall, by name
     ROUNDS           optional: how often the journey is played at most (sick: until enough was lost)
     prepare()        optional: called once before the workers start, say to create a database
 
@@ -45,13 +47,12 @@ from servers import Process, Proxy, whichworker  # noqa: E402
 CORPUS = HERE / "apps/corpus"
 NOT_APPS = {"oracle", "serving"}
 SERVERS = ("sync", "gthread", "uvicorn")
-WORKERS = 3
 ENOUGH = 3
 SICK_ROUNDS, HEALTHY_ROUNDS = 6, 2
 RUN_SECONDS = 120
 SURE = ("likely", "confirmed", "proven")
-FACTS = {"SICK": None, "EXPECT": {}, "SERVERS": SERVERS, "GUNICORN": (), "ENV": {}, "ROUNDS": None,
-         "prepare": False, "asgi": False}
+FACTS = {"SICK": None, "EXPECT": {}, "SERVERS": SERVERS, "WORKERS": 3, "GUNICORN": (), "ENV": {},
+         "ROUNDS": None, "EXCUSED": None, "prepare": False, "asgi": False}
 
 
 # ---- the applications
@@ -140,12 +141,12 @@ class Forked(Process):
         super().__init__(directory)
         native = server == "uvicorn" and said["asgi"]
         argv = ["gunicorn", "--worker-class", *(self.NATIVE if native else self.CLASSES[server]),
-                "--workers", str(WORKERS), "--bind", "127.0.0.1:0", "--no-sendfile",
+                "--workers", str(said["WORKERS"]), "--bind", "127.0.0.1:0", "--no-sendfile",
                 "--config", str(HERE / "apps/gunicorn_ready.py"), *said["GUNICORN"],
                 "%s:%s" % (app, "asgi" if native else "app")]
         self.child = Fork(lambda: self.become(argv), self.log, env)
         self.address = self.wait_for_log(r"Listening at: http://(\S+)").group(1)
-        self.wait_for_log(r"Worker is ready: \d+", count=WORKERS)
+        self.wait_for_log(r"Worker is ready: \d+", count=said["WORKERS"])
 
     @staticmethod
     def become(argv):
@@ -225,7 +226,7 @@ def play(name, server, directory):
         raise RuntimeError("%s\n%s" % (error, backend.tail())) from error
     finally:
         backend.child.kill()
-    return {"app": name, "server": server, "sick": said["SICK"], "rounds": rounds,
+    return {"rounds": rounds,
             **compare(said, proxy.trace, directory), "seconds": time.monotonic() - began}
 
 
@@ -252,8 +253,7 @@ def losses(log):
 def keeps(log):
     """How many answers showed what they should, where they should have shown something."""
     import oracle
-    return sum(not line["lost"] and bool(line.get("should", line.get("promised")))
-               for line in oracle.read(log))
+    return sum(not line["lost"] and bool(line.get("should")) for line in oracle.read(log))
 
 
 # ---- judge against oracle
@@ -303,9 +303,15 @@ def jobs_of(wanted, repeat):
             for kind in facts(name)["SERVERS"] if only in ("", kind)]
 
 
+def said_of(job):
+    said = facts(job[0])
+    return {"app": job[0], "server": job[1], "number": job[2], "sick": said["SICK"],
+            "excused": said["EXCUSED"]}
+
+
 def run_one(job, directory):
-    name, server, number = job
-    result = {"app": name, "server": server, "number": number, "sick": facts(name)["SICK"]}
+    name, server, _ = job
+    result = said_of(job)
     try:
         signal.alarm(RUN_SECONDS)
         result.update(play(name, server, directory))
@@ -337,8 +343,8 @@ def result_in(directory, job):
     try:
         result = json.loads((directory / "result.json").read_text())
     except (OSError, ValueError):
-        result = dict(zip(("app", "server", "number"), job), sick=facts(job[0])["SICK"],
-                      error="no result: " + (directory / "run.log").read_text()[-2000:])
+        result = {**said_of(job),
+                  "error": "no result: " + (directory / "run.log").read_text()[-2000:]}
     result["directory"] = str(directory)
     return result
 
@@ -354,7 +360,7 @@ def totals(results):
     found = [f for r in ran for f in r["findings"]]
     sure = [f for f in found if f["grade"] in ("confirmed", "proven")]
     likely = [f for f in found if f["grade"] == "likely"]
-    visible = [r for r in ran if r["losses"]]
+    visible = [r for r in ran if r["losses"] and not r["excused"]]
     return {"runs": len(results), "errors": len(results) - len(ran),
             "exchanges": sum(r["exchanges"] for r in ran),
             "losses": sum(r["losses"] for r in ran),
@@ -370,7 +376,7 @@ def totals(results):
 def row_of(app, runs):
     ran = [r for r in runs if "error" not in r]
     found = [f for r in ran for f in r["findings"] if f["sure"]]
-    return [app, "sick" if runs[0]["sick"] else "healthy", len(runs),
+    return [app + ("*" if runs[0]["excused"] else ""), "sick" if runs[0]["sick"] else "healthy", len(runs),
             sum(r["exchanges"] for r in ran), sum(r["splits"] for r in ran),
             sum(r["losses"] for r in ran), sum(f["right"] for f in found),
             sum(not f["right"] for f in found), sum(r["missed"] for r in ran),
@@ -387,7 +393,9 @@ def table(results):
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(head))]
     lines = ["  ".join(str(v).ljust(w) if i < 2 else str(v).rjust(w)
                        for i, (v, w) in enumerate(zip(row, widths))) for row in rows]
-    return "\n".join(lines + [""] + ["%-24s %s" % item for item in totals(results).items()])
+    excuses = sorted({"* %(app)s is left out of the recall: %(excused)s" % r
+                      for r in results if r["excused"]})
+    return "\n".join(lines + [""] + ["%-24s %s" % item for item in totals(results).items()] + excuses)
 
 
 def faults(result):
@@ -398,11 +406,11 @@ def faults(result):
     for f in result["findings"]:
         if f["sure"] and not f["right"]:
             said.append("wrong: %(guarantee)s %(grade)s: %(message)s (%(witnesses)s)" % f)
-    if result["missed"]:
+    if result["missed"] and not result["excused"]:
         said.append("missed: %d losses, such as %s; found %s" % (
             result["losses"], result["sample"],
             ["%(guarantee)s %(grade)s %(cause)s %(resource)s" % f for f in result["findings"]]))
-    if result["cause_wrong"]:
+    if result["cause_wrong"] and not result["excused"]:
         said.append("cause: %s" % sorted({f["cause"] for f in result["findings"] if f["sure"]}))
     if result["void"]:
         said.append("void: %d losses: %s" % (result["losses"], result["sample"]))

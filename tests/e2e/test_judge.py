@@ -108,7 +108,33 @@ def test_the_oracle_forgives_what_was_removed_by_anybody(oracle):
         ("v2", lambda: oracle.removed("list", "a")),
         ("v1", lambda: oracle.showed("list", [])),
         ("v1", lambda: oracle.showed("list", ["a"])),       # it is back
-    ) == [False, False, False, True]
+        ("v2", lambda: oracle.showed("list", ["a"])),       # who removed it need not have read
+        ("v3", lambda: oracle.showed("list", ["a"])),       # knows nothing of it
+    ) == [False, False, False, True, True, False]
+
+
+def test_the_oracle_takes_what_was_written_again(oracle):
+    assert answers(
+        oracle,
+        ("v1", lambda: oracle.wrote("list", "a")),
+        ("v1", lambda: oracle.removed("list", "a")),
+        ("v2", lambda: oracle.wrote("list", "a")),
+        ("v1", lambda: oracle.showed("list", ["a"])),
+        ("v1", lambda: oracle.showed("list", [])),
+    ) == [False, False, False, False, True]
+
+
+def test_the_oracle_holds_the_application_to_its_promises(oracle):
+    assert answers(
+        oracle,
+        ("v1", lambda: oracle.honoured("login", False)),
+        ("v1", lambda: oracle.promised("login")),
+        ("v2", lambda: oracle.honoured("login", False)),
+        ("v1", lambda: oracle.honoured("login", True)),
+        ("v1", lambda: oracle.honoured("login", False)),
+        ("v1", lambda: oracle.withdrawn("login")),
+        ("v1", lambda: oracle.honoured("login", False)),
+    ) == [False, False, False, False, True, False, False]
 
 
 def test_the_oracle_holds_numbers_against_what_the_client_has_seen(oracle):
@@ -118,4 +144,7 @@ def test_the_oracle_holds_numbers_against_what_the_client_has_seen(oracle):
         ("v2", lambda: oracle.counted("visits", 1)),
         ("v1", lambda: oracle.counted("visits", 2)),
         ("v1", lambda: oracle.counted("visits", 3)),
-    ) == [False, False, True, False]
+        ("v1", lambda: oracle.raised("visits")),
+        ("v1", lambda: oracle.counted("visits", 3)),
+        ("v2", lambda: oracle.counted("visits", 3)),
+    ) == [False, False, True, False, False, True, False]

@@ -16,8 +16,11 @@ $ORACLE names the log. Without it (the application is imported to play its journ
     oracle.removed("cart", "figo")              … and so is this removal
     oracle.showed("cart", ["figo", "ka"])       the answer shows these: all of them that there are
     oracle.counted("visits", 7)                 the answer shows a number that never goes down
+    oracle.raised("visits")                     this client's write adds one to it
+    oracle.promised("login")                    from now on this client is logged in
+    oracle.honoured("login", user is not None)  whether the answer acts on that; it must, until
+    oracle.withdrawn("login")                   … the client gave it up, or it ended rightly
     oracle.lost("the session cookie was refused")   the answer breaks a promise of another kind
-    oracle.kept("the session is known")         … and keeps it
     with oracle.world() as w: …                 the truth itself, a dict, locked: for promises of the app's own
 """
 import contextlib
@@ -78,40 +81,64 @@ def lost(why, **facts):
     note(lost=True, why=why, **facts)
 
 
-def kept(why, **facts):
-    note(lost=False, promised=why, **facts)
+def raised(what):
+    with world() as truth:
+        seen = truth.setdefault("number", {}).setdefault(client(), {})
+        seen[what] = seen.get(what, 0) + 1
+    note(wrote={what: "one more"}, lost=False)
+
+
+def promised(what):
+    with world() as truth:
+        promises_of(truth).append(what)
+    note(wrote={what: True}, lost=False)
+
+
+def withdrawn(what):
+    with world() as truth:
+        promises_of(truth)[:] = [p for p in promises_of(truth) if p != what]
+    note(wrote={what: False}, lost=False)
+
+
+def honoured(what, is_so):
+    """Lost: it was promised to this client, and is not so."""
+    with world() as truth:
+        due = what in promises_of(truth)
+    broken = due and not is_so
+    note(showed={what: bool(is_so)}, should=due, lost=broken,
+         why="%s was promised" % what if broken else "")
 
 
 def wrote(what, value):
     with world() as truth:
-        known = known_of(truth, what)
-        if value not in known:
-            known.append(value)
-        gone = truth.setdefault("gone", {}).setdefault(what, [])
-        if value in gone:
-            gone.remove(value)
+        add(known_of(truth, what), value)
+        for gone in [removed_of(truth, what), *truth.get("gone", {}).get(what, {}).values()]:
+            gone[:] = [v for v in gone if v != value]
     note(wrote={what: value}, lost=False)
 
 
 def removed(what, value):
-    """It is gone for everybody: nobody is entitled to it any more."""
+    """From now on nobody need see it, and this client must not."""
     with world() as truth:
-        truth.setdefault("gone", {}).setdefault(what, []).append(value)
-        for clients in truth.get("known", {}).values():
-            if value in clients.get(what, []):
-                clients[what].remove(value)
+        add(removed_of(truth, what), value)
+        forget(truth, what, value)
     note(wrote={what: None}, removed=value, lost=False)
 
 
 def showed(what, values):
-    """Lost: something that this client wrote or read is missing, or what was removed is back."""
+    """Lost: what this client wrote or read is missing, or what it knows to be removed is back."""
     values = list(values)
     with world() as truth:
         known = known_of(truth, what)
         should = list(known)
+        for value in [v for v in should if v not in values and v in removed_of(truth, what)]:
+            should.remove(value)
+            forget(truth, what, value)
         missing = [v for v in should if v not in values]
-        back = [v for v in values if v in truth.get("gone", {}).get(what, [])]
-        known.extend(v for v in values if v not in known and v not in back)
+        back = [v for v in values if v in gone_of(truth, what)]
+        for value in values:
+            if value not in back:
+                add(known, value)
     why = "; ".join(["%s is missing" % (v,) for v in missing] + ["%s is back" % (v,) for v in back])
     note(showed={what: values}, should=should, lost=bool(why), why=why)
 
@@ -123,11 +150,37 @@ def counted(what, number):
         should = max(number, seen.get(what, number))
         seen[what] = should
     note(showed={what: number}, should=should, lost=number < should,
-         why="%d comes after %d" % (number, should) if number < should else "")
+         why="%d where it was %d" % (number, should) if number < should else "")
+
+
+def promises_of(truth):
+    return truth.setdefault("promised", {}).setdefault(client(), [])
 
 
 def known_of(truth, what):
-    return truth.setdefault("known", {}).setdefault(client(), {}).setdefault(what, [])
+    """What this client wrote or read."""
+    return truth.setdefault("known", {}).setdefault(what, {}).setdefault(client(), [])
+
+
+def removed_of(truth, what):
+    """What somebody removed."""
+    return truth.setdefault("removed", {}).setdefault(what, [])
+
+
+def gone_of(truth, what):
+    """What this client removed, or has seen to be removed."""
+    return truth.setdefault("gone", {}).setdefault(what, {}).setdefault(client(), [])
+
+
+def forget(truth, what, value):
+    add(gone_of(truth, what), value)
+    known = known_of(truth, what)
+    known[:] = [v for v in known if v != value]
+
+
+def add(values, value):
+    if value not in values:
+        values.append(value)
 
 
 def write(request):
@@ -137,7 +190,8 @@ def write(request):
     line = {"request": request.id, "pid": os.getpid(), "lost": False, "why": ""}
     for facts in request.notes:
         why = "; ".join(filter(None, [line["why"], facts.get("why")]))
-        line.update(facts, lost=line["lost"] or facts["lost"], why=why)
+        should = line.get("should") or facts.get("should")
+        line.update(facts, lost=line["lost"] or facts["lost"], why=why, should=should)
     fd = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(fd, (json.dumps(line) + "\n").encode())

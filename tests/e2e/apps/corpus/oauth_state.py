@@ -1,0 +1,65 @@
+"""Log in with somebody else's account: the `state` of the OAuth dance is kept in the worker's memory."""
+import secrets
+from urllib.parse import urlencode
+
+from flask import Flask, redirect, request, session
+
+import oracle
+
+SICK = True
+EXCUSED = "the judge does not always find it"
+EXPECT = {"guarantees": {"status-flip"}, "cause": {"worker-memory", "unknown"}}
+
+site = Flask(__name__)
+site.secret_key = "the same in every worker"
+states = set()
+
+
+@site.get("/")
+def home():
+    user = session.get("user")
+    oracle.honoured("login", user is not None)
+    return "<p>Hello %s</p>" % user if user else "<a href=/login>Log in</a>"
+
+
+@site.get("/login")
+def login():
+    state = secrets.token_urlsafe(16)
+    states.add(state)
+    oracle.promised("state " + state)
+    return redirect("/provider/authorize?" + urlencode(
+        {"response_type": "code", "client_id": "shop", "state": state,
+         "redirect_uri": "/callback"}))
+
+
+@site.get("/provider/authorize")
+def provider():
+    """Stands in for the other site: it agrees at once, and remembers nothing."""
+    return redirect(request.args["redirect_uri"] + "?" + urlencode(
+        {"code": secrets.token_urlsafe(16), "state": request.args["state"]}))
+
+
+@site.get("/callback")
+def callback():
+    state = request.args["state"]
+    oracle.honoured("state " + state, state in states)
+    if state not in states:
+        return "<h1>Bad Request</h1><p>state mismatch</p>", 400
+    states.discard(state)
+    oracle.withdrawn("state " + state)
+    session["user"] = "ada"
+    oracle.promised("login")
+    return redirect("/")
+
+
+app = oracle.watch(site)
+
+
+def journey(client):
+    for number in range(4):
+        with client(keep_alive=number == 1) as browser:
+            browser.get("/")
+            for _ in range(4):
+                if "Hello" in browser.get("/login").text:
+                    break
+            browser.get("/")
