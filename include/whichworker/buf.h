@@ -28,7 +28,8 @@ bool ww_buf_add_char(struct ww_buf *b, char c);
 bool ww_buf_printf(struct ww_buf *b, const char *fmt, ...) WW_FMT(2, 3);
 bool ww_buf_vprintf(struct ww_buf *b, const char *fmt, va_list ap) WW_FMT(2, 0);
 
-/* Appends s as it may go to a terminal: control bytes and bytes that are not UTF-8 as \xNN. */
+/* Appends s as it may go to a terminal: bytes that are not UTF-8, and those of characters that
+ * deceive (ww_utf8_deceives), as \xNN. */
 bool ww_buf_add_printable(struct ww_buf *b, ww_str s);
 
 /* Room for n more bytes at the end, to be written by the caller who then adds n to len; NULL when

@@ -10,7 +10,8 @@
  * Borrows out. Every call that takes a key wants a name inside an object and NULL inside an
  * array or at the top; the wrong one, an unbalanced end, a second value at the top, or nesting
  * over WW_JSON_DEPTH aborts: those are programmers' errors. Strings may hold any bytes: what is
- * not UTF-8 becomes U+FFFD.
+ * not UTF-8 becomes U+FFFD, and what would deceive a reader (ww_utf8_deceives) is escaped; so is
+ * what opens markup, for texts that are put into a page.
  */
 struct ww_json {
     struct ww_buf *out;

@@ -58,4 +58,15 @@ WW_MUST bool ww_str_u64(ww_str s, uint64_t *out_value);
  */
 size_t ww_utf8_len(ww_str s);
 
+/* The code point of a character of n bytes, as ww_utf8_len counted them. */
+uint32_t ww_utf8_point(const char *c, size_t n);
+
+/*
+ * Whether a character is not itself to be seen, and may make what stands around it look like
+ * something else: controls (C0, C1, DEL), bidirectional controls, line separators, zero-width and
+ * other format characters, tags. (Unicode UTR 36 2.10; the two joiners, U+200C and U+200D, are
+ * left: languages and emoji need them.)
+ */
+bool ww_utf8_deceives(uint32_t point);
+
 #endif

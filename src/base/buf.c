@@ -101,21 +101,31 @@ bool ww_buf_printf(struct ww_buf *b, const char *fmt, ...)
     return fits;
 }
 
+/* How many bytes at the front of s may go out as they are. */
+static size_t plain_run(ww_str s)
+{
+    size_t i = 0;
+
+    while (i < s.len) {
+        size_t n = ww_utf8_len(ww_str_from(s, i));
+
+        if (n == 0 || ww_utf8_deceives(ww_utf8_point(s.ptr + i, n)))
+            break;
+        i += n;
+    }
+    return i;
+}
+
 bool ww_buf_add_printable(struct ww_buf *b, ww_str s)
 {
-    for (size_t i = 0; i < s.len;) {
-        size_t n = ww_utf8_len(ww_str_from(s, i));
-        unsigned char c = (unsigned char)s.ptr[i];
-        /* U+0080 to U+009F are control characters too: C2 80 to C2 9F. */
-        bool c1 = n == 2 && c == 0xc2 && (unsigned char)s.ptr[i + 1] < 0xa0;
+    while (s.len > 0) {
+        size_t n = plain_run(s);
 
-        if (n == 0 || c < 0x20 || c == 0x7f || c1) {
-            ww_buf_printf(b, "\\x%02x", c);
-            i += 1;
-            continue;
-        }
-        ww_buf_add(b, ww_str_n(s.ptr + i, n));
-        i += n;
+        ww_buf_add(b, ww_str_upto(s, n));
+        s = ww_str_from(s, n);
+        if (s.len > 0)
+            ww_buf_printf(b, "\\x%02x", (unsigned)(unsigned char)s.ptr[0]);
+        s = ww_str_from(s, 1);
     }
     return !b->full;
 }

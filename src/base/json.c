@@ -19,28 +19,58 @@ static void new_line(struct ww_json *j)
         ww_buf_add_c(j->out, "  ");
 }
 
+static void escaped(struct ww_json *j, uint32_t point)
+{
+    if (point == '"' || point == '\\') {
+        ww_buf_add(j->out, ww_str_n((char[]){ '\\', (char)point }, 2));
+    } else if (point < 0x10000) {
+        ww_buf_printf(j->out, "\\u%04x", (unsigned)point);
+    } else {
+        point -= 0x10000;
+        ww_buf_printf(j->out, "\\u%04x\\u%04x", (unsigned)(0xd800 | point >> 10),
+                      (unsigned)(0xdc00 | (point & 0x3ff)));
+    }
+}
+
+/* "</script" and "<!--" would end or hide what stands around a JSON text in a page. */
+static bool opens_markup(ww_str s, size_t i)
+{
+    return s.ptr[i] == '<' && i + 1 < s.len && (s.ptr[i + 1] == '/' || s.ptr[i + 1] == '!');
+}
+
+/* How many bytes at the front of s stand for themselves. */
+static size_t plain_run(ww_str s)
+{
+    size_t i = 0;
+
+    while (i < s.len) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        size_t n = c < 0x80 ? 1 : ww_utf8_len(ww_str_from(s, i));
+
+        if (n == 0 || c == '"' || c == '\\' || opens_markup(s, i) ||
+            ww_utf8_deceives(ww_utf8_point(s.ptr + i, n)))
+            break;
+        i += n;
+    }
+    return i;
+}
+
 static void quoted(struct ww_json *j, ww_str s)
 {
-    static const char hex[] = "0123456789abcdef";
-
     ww_buf_add_char(j->out, '"');
-    for (size_t i = 0; i < s.len;) {
-        size_t n = ww_utf8_len(ww_str_from(s, i));
-        char c = s.ptr[i];
+    while (s.len > 0) {
+        size_t n = plain_run(s);
 
-        if (n == 0) {
+        ww_buf_add(j->out, ww_str_upto(s, n));
+        s = ww_str_from(s, n);
+        if (s.len == 0)
+            break;
+        n = ww_utf8_len(s);
+        if (n == 0)
             ww_buf_add_c(j->out, "\xef\xbf\xbd"); /* U+FFFD */
-            n = 1;
-        } else if (c == '"' || c == '\\') {
-            ww_buf_add(j->out, ww_str_n((char[]){ '\\', c }, 2));
-        } else if ((unsigned char)c < 0x20 || c == 0x7f) {
-            char escaped[] = { '\\', 'u', '0', '0', hex[(c >> 4) & 15], hex[c & 15] };
-
-            ww_buf_add(j->out, ww_str_n(escaped, sizeof(escaped)));
-        } else {
-            ww_buf_add(j->out, ww_str_n(s.ptr + i, n));
-        }
-        i += n;
+        else
+            escaped(j, ww_utf8_point(s.ptr, n));
+        s = ww_str_from(s, n == 0 ? 1 : n);
     }
     ww_buf_add_char(j->out, '"');
 }

@@ -179,3 +179,31 @@ size_t ww_utf8_len(ww_str s)
                        : 0;
     return 0;
 }
+
+uint32_t ww_utf8_point(const char *c, size_t n)
+{
+    static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    uint32_t point = (unsigned char)c[0] & first[n];
+
+    for (size_t i = 1; i < n; i++)
+        point = point << 6 | ((unsigned char)c[i] & 0x3f);
+    return point;
+}
+
+static const struct {
+    uint32_t least, most;
+} deceiving[] = {
+    { 0x00, 0x1f },     { 0x7f, 0x9f },     { 0x61c, 0x61c },   { 0x180e, 0x180e },
+    { 0x200b, 0x200b }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+    { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
+};
+
+bool ww_utf8_deceives(uint32_t point)
+{
+    if (point >= 0x20 && point < 0x7f)
+        return false;
+    for (size_t i = 0; i < sizeof(deceiving) / sizeof(deceiving[0]); i++)
+        if (point >= deceiving[i].least && point <= deceiving[i].most)
+            return true;
+    return false;
+}

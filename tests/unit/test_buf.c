@@ -260,6 +260,13 @@ static const struct CMUnitTest tests[] = {
               "\\xffa"),
     PRINTABLE("raw C1", "\x9b", "\\x9b"),
     PRINTABLE("a cut character", "\xe2\x82", "\\xe2\\x82"),
+    PRINTABLE("a right-to-left override", "a\xe2\x80\xae txt", "a\\xe2\\x80\\xae txt"),
+    PRINTABLE("a line separator", "\xe2\x80\xa8", "\\xe2\\x80\\xa8"),
+    PRINTABLE("an isolate and its end", "\xe2\x81\xa6x\xe2\x81\xa9",
+              "\\xe2\\x81\\xa6x\\xe2\\x81\\xa9"),
+    PRINTABLE("a byte order mark", "\xef\xbb\xbf", "\\xef\\xbb\\xbf"),
+    PRINTABLE("a tag character", "\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81"),
+    PRINTABLE("a joiner, which emoji need", "\xe2\x80\x8d", "\xe2\x80\x8d"),
     PRINTABLE("an overlong ESC", "\xc0\x9b", "\\xc0\\x9b"),
     cmocka_unit_test(printable_never_lets_a_control_byte_through),
 };

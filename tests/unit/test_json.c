@@ -165,6 +165,24 @@ static void any_bytes_come_back_or_are_replaced(void **state)
     }
 }
 
+/* What may not stand raw in the text itself, whoever shows it. */
+static void what_deceives_is_escaped(void **state)
+{
+    struct ww_buf b;
+    struct ww_json j;
+
+    (void)state;
+    ww_buf_init(&b, SIZE_MAX);
+    ww_json_init(&j, &b, false);
+    ww_json_str(
+        &j, NULL,
+        WW_STR("\xe2\x80\xae\xe2\x80\xa8\xc2\x9b\xef\xbb\xbf\xf3\xa0\x81\x81</script><!--<p>"));
+    ww_json_finish(&j);
+    assert_slice(ww_buf_str(&b), "\"\\u202e\\u2028\\u009b\\ufeff\\udb40\\udc41\\u003c/script>"
+                                 "\\u003c!--<p>\"\n");
+    ww_buf_release(&b);
+}
+
 static void keys_are_escaped_as_well(void **state)
 {
     struct ww_buf b;
@@ -388,6 +406,7 @@ static const struct CMUnitTest tests[] = {
     STRING("an overlong quote is replaced", "\xc0\xa2", FFFD FFFD),
     STRING("a cut character does not eat the closing quote", "\xf0\x9f", FFFD FFFD),
     cmocka_unit_test(any_bytes_come_back_or_are_replaced),
+    cmocka_unit_test(what_deceives_is_escaped),
     cmocka_unit_test(keys_are_escaped_as_well),
     cmocka_unit_test(integers_come_back_exactly),
     cmocka_unit_test(numbers_come_back_and_what_is_not_finite_is_null),

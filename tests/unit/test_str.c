@@ -203,6 +203,34 @@ static size_t encode(uint32_t point, char out[4])
     return len;
 }
 
+static void a_code_point_comes_out_as_it_went_in(void **state)
+{
+    (void)state;
+    for (uint32_t p = 0; p < 0x110000; p++) {
+        char bytes[4];
+        size_t n = encode(p, bytes);
+
+        if (p >= 0xd800 && p < 0xe000)
+            continue;
+        assert_int_equal(ww_utf8_len(ww_str_n(bytes, n)), n);
+        assert_int_equal(ww_utf8_point(bytes, n), p);
+    }
+}
+
+static void what_deceives_is_known(void **state)
+{
+    static const uint32_t bad[] = { 0,      0x1b,   0x7f,   0x85,   0x61c,  0x200b, 0x200e,
+                                    0x2028, 0x202e, 0x2066, 0x2069, 0xfeff, 0xfffa, 0xe0041 };
+    static const uint32_t good[] = { ' ',    '~',    0xa0,    0xfc,    0x200c,
+                                     0x200d, 0x20ac, 0x1f600, 0x10ffff };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_true(ww_utf8_deceives(bad[i]));
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_false(ww_utf8_deceives(good[i]));
+}
+
 static void utf8_takes_all_of_unicode_and_no_surrogate(void **state)
 {
     for (uint32_t point = 0; point < 0x120000; point++) {
@@ -288,6 +316,8 @@ static const struct CMUnitTest tests[] = {
     UTF8("three bytes cut", S("\xe2\x82"), 0), UTF8("four bytes cut", S("\xf0\x9f\x98"), 0),
     UTF8("a letter inside", S("\xe2\x41\xac"), 0), UTF8("a lead inside", S("\xe2\x82\xc3"), 0),
     cmocka_unit_test(utf8_takes_all_of_unicode_and_no_surrogate),
+    cmocka_unit_test(a_code_point_comes_out_as_it_went_in),
+    cmocka_unit_test(what_deceives_is_known),
 };
 /* clang-format on */
 

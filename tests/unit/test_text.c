@@ -303,6 +303,35 @@ static void nothing_from_the_wire_is_raw(void **state)
     assert_last_line(text, "2 passed, 1 failed, 1 inconclusive");
 }
 
+/* As the runners of GitHub, Azure and TeamCity read the log of a build. */
+static bool is_command(ww_str line)
+{
+    while (line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t'))
+        line = ww_str_from(line, 1);
+    return ww_str_starts(line, WW_STR("::e")) || ww_str_find(line, WW_STR("##[")) >= 0 ||
+           ww_str_find(line, WW_STR("##vso[")) >= 0;
+}
+
+static void nothing_from_the_wire_commands_a_runner(void **state)
+{
+    struct box *b = *state;
+    char message[400], pad_text[200];
+
+    memset(pad_text, 'a', sizeof(pad_text));
+    /* Wherever the line breaks: behind words of all lengths, and in the midst of a long one. */
+    for (int pad = 1; pad < 400; pad++) {
+        snprintf(message, sizeof(message),
+                 "%.*s%s::error::x ##[error]y ##vso[task]z ::error::w", pad / 2, pad_text,
+                 pad % 2 == 0 ? " " : "");
+        b->cars.finding[0].message = ww_str_c(message);
+        b->cars.step[1].target = ww_str_c(message);
+        ww_str text = render(b), line;
+        while (ww_str_cut(&text, '\n', &line))
+            if (is_command(line))
+                fail_msg("%.*s", (int)line.len, line.ptr);
+    }
+}
+
 static void long_sessions_are_cut_around_the_proof(void **state)
 {
     struct box *b = *state;
@@ -438,6 +467,7 @@ int main(void)
         WITH_BOX(without_finding_it_says_so),
         WITH_BOX(an_empty_recording_is_no_trouble),
         WITH_BOX(nothing_from_the_wire_is_raw),
+        WITH_BOX(nothing_from_the_wire_commands_a_runner),
         WITH_BOX(long_sessions_are_cut_around_the_proof),
         WITH_BOX(many_workers_are_a_column),
         WITH_BOX(unknown_workers_and_broken_ends_are_shown),
