@@ -14,10 +14,9 @@ struct ww_body {
     uint64_t size; /* what went over the wire */
 };
 
-/* What a cookie value, or the token of an Authorization field, says without its key
- * (ww_cookie_payload). */
+/* What a cookie or token says without its key (ww_cookie_payload). */
 struct ww_payload {
-    ww_str value;     /* the secret as the exchange's fields have it (masked or not) */
+    ww_str value; /* the cookie's value, or the token, as the exchange has it (masked or not) */
     const char *form; /* "itsdangerous", "django", "jwt"; static */
     ww_str json;
     ww_str content; /* names what was signed, payload and time: ww_readable.content, masked as
@@ -76,9 +75,12 @@ size_t ww_exchange_bytes(const struct ww_exchange *x);
  * Replaces secrets in the fields, in place: the values of Cookie and Set-Cookie pairs and the
  * credentials of Authorization and its kin become "mac:" and 24 hex digits (ww_mac under key);
  * the names, the authentication scheme and the cookie attributes stay; an empty value stays
- * empty. Also fills payload. key NULL keeps the values and only fills payload. Call once,
- * before anything reads the exchange: what the judge, the trace and the terminal see must be
- * the same.
+ * empty. So do session ids and tokens (http.h: struct ww_id) in fields, in the target, in
+ * fields with URLs, and in bodies of JSON, forms and text: the same secret gets the same mask
+ * wherever it stands. A packed body that had one is kept unpacked, with Content-Encoding:
+ * identity. A masked body's size is counted as if it had come so. Also fills payload. key NULL
+ * keeps the values and only fills payload. Call once, before anything reads the exchange: what
+ * the judge, the trace and the terminal see must be the same.
  */
 void ww_exchange_redact(struct ww_exchange *x, const struct ww_mac_key *key);
 

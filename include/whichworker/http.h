@@ -53,12 +53,12 @@ struct ww_set_cookie {
  */
 WW_MUST bool ww_set_cookie_parse(ww_str value, int64_t now_seconds, struct ww_set_cookie *out);
 
-/* What a cookie value says that anybody can read without its key. */
+/* What a cookie's or token's value says that anybody can read without its key. */
 struct ww_readable {
     ww_str json;      /* in the arena */
     const char *form; /* "itsdangerous", "django", "jwt"; static */
     /* The part of the value that was signed; borrows it. Absent where one key may sign one
-     * content in several ways (a JWT other than HMAC's). So: equal content and another value,
+     * content in several ways (a JWT by ECDSA or RSA-PSS). So: equal content and another value,
      * another key. */
     ww_str content;
 };
@@ -69,6 +69,41 @@ struct ww_readable {
  * returns the signature.
  */
 WW_MUST bool ww_cookie_payload(ww_str value, struct ww_arena *a, struct ww_readable *out);
+
+/*
+ * Session ids and tokens outside of cookies, known by their names: "sid", "session_id",
+ * "access_token" … (without case, '_' and '-'; the whole list is in src/http/ids.c). Where such
+ * a name has other uses as well ("?sid=3"), the value must look like nothing that counts or can
+ * be guessed. A value may be masked (ww_exchange_redact): it is then found as well.
+ */
+enum ww_id_kind {
+    WW_ID_SESSION, /* names a session */
+    WW_ID_TOKEN    /* proves who one is; may be a JWT */
+};
+
+struct ww_id {
+    ww_str name; /* as written */
+    ww_str value;
+    enum ww_id_kind kind;
+};
+
+/* Takes the next name=value from a target, a URL, a form, or a text with URLs in it: it begins
+ * the text or stands behind '?', '&' or ';'. *rest goes on behind the value. Borrows. */
+WW_MUST bool ww_url_id_next(ww_str *rest, struct ww_id *out);
+
+/* Takes the next "name": "value" from JSON, at any depth; the text may be cut off. The value is
+ * as written between its quotes. */
+WW_MUST bool ww_json_id_next(ww_str *rest, struct ww_id *out);
+
+/* A field that carries a session's id: Mcp-Session-Id, X-Session-ID, X-Session-Token,
+ * Session-Id, X-Shop-Session-Id … but not X-Session-Timeout. */
+bool ww_field_is_session(ww_str name);
+
+/* "mac:" and 24 hex digits: what ww_exchange_redact leaves of a secret. */
+bool ww_is_masked(ww_str value);
+
+/* Masked, or at least 16 characters without blanks, of two kinds (a, A, 0). */
+bool ww_is_unguessable(ww_str value);
 
 /* Undoes Content-Encoding (gzip, x-gzip, deflate, br, zstd; several in a row). */
 enum ww_decoded {

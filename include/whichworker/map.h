@@ -7,7 +7,7 @@
 /*
  * Open addressing over XXH3, seeded at random for each map, so that a peer cannot choose keys that
  * collide. Borrows every key, which must stay where it is while the map lives. Values are the
- * caller's: usually an index into a vector. Nothing is ever removed.
+ * caller's: usually an index into a vector.
  */
 struct ww_map {
     struct ww_map_slot *slot;
@@ -25,5 +25,9 @@ size_t *ww_map_find(const struct ww_map *m, ww_str key);
 /* The value under key, put there as `fresh` if the key is new (then *out_new is true; out_new may
  * be NULL). Borrowed until the next put. */
 size_t *ww_map_put(struct ww_map *m, ww_str key, size_t fresh, bool *out_new);
+
+/* Forgets key and its value; false if there is none. What find and put lent moves. The slots stay
+ * for keys to come: a map is as large as it ever was. */
+bool ww_map_remove(struct ww_map *m, ww_str key);
 
 #endif

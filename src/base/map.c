@@ -82,3 +82,32 @@ size_t *ww_map_put(struct ww_map *m, ww_str key, size_t fresh, bool *out_new)
         *out_new = is_new;
     return &s->value;
 }
+
+/* Closes the gap at `hole`: moves back what a search from its own place could no longer reach. */
+static void close_gap(struct ww_map *m, size_t hole)
+{
+    size_t mask = m->cap - 1;
+
+    for (size_t i = (hole + 1) & mask; m->slot[i].key.ptr != NULL; i = (i + 1) & mask) {
+        size_t home = m->slot[i].hash & mask;
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue;
+        m->slot[hole] = m->slot[i];
+        hole = i;
+    }
+    m->slot[hole] = (struct ww_map_slot){ 0 };
+}
+
+bool ww_map_remove(struct ww_map *m, ww_str key)
+{
+    if (m->len == 0)
+        return false;
+
+    struct ww_map_slot *s = probe(m, key, hash_of(m, key));
+
+    if (s->key.ptr == NULL)
+        return false;
+    close_gap(m, (size_t)(s - m->slot));
+    m->len--;
+    return true;
+}

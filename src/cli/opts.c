@@ -54,8 +54,9 @@ const struct option_row options_table[] = {
       .help = "how long a client may be silent, or not read" },
     { .name = "keep-secrets", BOOL(keep_secrets), .commands = FOR_PROXY,
       .help = "record cookies and credentials as they are",
-      .text = "By default the values of Cookie, Set-Cookie, Authorization and their kin are recorded as keyed\n"
-              "hashes, under a key that is never written: equal values can be recognised and nothing else." },
+      .text = "By default the values of Cookie, Set-Cookie, Authorization and their kin, and session ids and\n"
+              "tokens in URLs and bodies, are recorded as keyed hashes, under a key that is never written: equal\n"
+              "values can be recognised and nothing else." },
     { .name = "listen", ADDR(listen), .commands = FOR_PROXY, .arg = "ADDR", .dflt = "127.0.0.1:8080",
       .help = "where clients connect; port 0 takes any free one" },
     { .name = "markdown", BOOL(markdown), .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },

@@ -113,12 +113,14 @@ static bool is_signature(ww_str s)
     return s.len >= MIN_SIGNATURE && is_base64(s);
 }
 
-/* HMAC gives one signature for one content; ECDSA and RSA-PSS do not. */
-static bool is_hmac(ww_str head)
+/* HMAC, PKCS #1 v1.5 and Ed25519 give one signature for one content (RFC 2104, RFC 8017 8.2,
+ * RFC 8032 5.1); ECDSA and RSA-PSS do not. */
+static bool signs_alike(ww_str head)
 {
     json_t *j = json_loadb(head.ptr, head.len, 0, NULL);
     const char *alg = json_string_value(json_object_get(j, "alg"));
-    bool is = alg != NULL && strncmp(alg, "HS", 2) == 0;
+    bool is = alg != NULL && (strncmp(alg, "HS", 2) == 0 || strncmp(alg, "RS", 2) == 0 ||
+                              strcmp(alg, "EdDSA") == 0);
 
     json_decref(j);
     return is;
@@ -141,7 +143,7 @@ static bool read_jwt(ww_str value, struct ww_buf *out, ww_str *content)
     if (!segment_json(part[0], false, true, out) ||
         ww_str_find(ww_buf_str(out), WW_STR("\"alg\"")) < 0)
         return false;
-    if (is_hmac(ww_buf_str(out)))
+    if (signs_alike(ww_buf_str(out)))
         *content = before_last(value, '.');
     ww_buf_clear(out);
     return segment_json(part[1], false, true, out);

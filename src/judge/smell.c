@@ -38,6 +38,7 @@ static const char *const pattern[PATTERNS] = {
         "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? |"
         "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$|^[0-9a-f]{16,}$|"
         "^1[0-9]{9}([0-9]{3}){0,2}(\\.[0-9]+)?$|"
+        "^mac:[0-9a-f]{24}$|"
         "^(?=[^0-9]*[0-9])(?=[^a-z]*[a-z])[a-z0-9_+/=.-]{20,}$",
     [ID] = "^[0-9]+$|^[0-9a-f]{8}-[0-9a-f]{4}-|^(?=.*[0-9])[0-9a-f]{8,}$|^(?=.*[0-9])[a-z0-9_=.-]{20,}$",
     [ACTOR] = "^authorization$|tenant|api-?key|user|account|^x-.*auth|customer|client-?id|workspace|organi[sz]ation|"

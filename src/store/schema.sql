@@ -45,15 +45,15 @@ CREATE TABLE connection (
 
 CREATE TABLE body (
   -- A message body, as a rule once for each content; a content that was not seen for long may come
-  -- again. Content coding (gzip …) is still on it.
+  -- again. Content coding (gzip …) is still on it; session ids and tokens in it are "mac:…".
   id INTEGER PRIMARY KEY,
   hash BLOB NOT NULL,                   -- BLAKE2b-256 of bytes
   bytes BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE payload (
-  -- What a cookie value or a bearer token says that anybody can read without its key.
-  value TEXT NOT NULL PRIMARY KEY,      -- as it stands in the fields of the exchanges
+  -- What a cookie or token says that anybody can read without its key.
+  value TEXT NOT NULL PRIMARY KEY,      -- as it stands in the exchanges
   form TEXT NOT NULL,                   -- itsdangerous, django, jwt
   json TEXT NOT NULL,
   content TEXT                          -- names what was signed: equal content under another value was
@@ -83,7 +83,7 @@ CREATE TABLE exchange (
   also_start_ticks INTEGER,             -- 0: not known
 
   method TEXT,
-  target TEXT,                          -- path and query as sent
+  target TEXT,                          -- path and query as sent, but session ids and tokens "mac:…"
   request_minor INTEGER NOT NULL,       -- HTTP/1.x
   request_fields TEXT NOT NULL,         -- "Name: value" lines, in their order. Secrets are "mac:…"
   request_body INTEGER,                 -- body.id; NULL: nothing was kept

@@ -1,6 +1,6 @@
 /* trace: turns the secrets in an exchange's fields into keyed hashes, and reads what cookies
  * say. */
-#include <whichworker/exchange.h>
+#include "redact.h"
 
 #define MASK_PREFIX "mac:"
 #define MASK_BYTES  (sizeof(MASK_PREFIX) - 1 + WW_MAC_TEXT - 1)
@@ -10,13 +10,6 @@
 #define MAX_PAYLOADS      16
 #define MAX_PAYLOAD_LOOKS 64
 #define USEC_PER_SEC      1000000
-
-/* Borrows all. */
-struct redaction {
-    struct ww_exchange *x;
-    const struct ww_mac_key *key; /* NULL: values stay */
-    unsigned looks;
-};
 
 /* A field value that is being written; there is always room (see begin). */
 struct text {
@@ -83,8 +76,7 @@ static ww_str name_content(struct redaction *r, ww_str content)
     return ww_arena_printf(&r->x->arena, "%s%s", MASK_PREFIX, mac);
 }
 
-/* Notes what a cookie value or a token says, under the name by which the fields have it. */
-static void note_payload(struct redaction *r, ww_str secret, ww_str as_kept)
+void ww_redact_payload(struct redaction *r, ww_str secret, ww_str as_kept)
 {
     struct ww_exchange *x = r->x;
     struct ww_payload p = { .value = as_kept };
@@ -123,7 +115,7 @@ static void put_cookie_pair(struct redaction *r, struct text *t, ww_str piece)
     }
     put(t, name);
     put(t, WW_STR("="));
-    note_payload(r, value, put_mask(r, t, value));
+    ww_redact_payload(r, value, put_mask(r, t, value));
 }
 
 static ww_str mask_cookie(struct redaction *r, ww_str value)
@@ -148,7 +140,7 @@ static void read_cookie(struct redaction *r, ww_str value)
     ww_str name, one;
 
     while (ww_cookie_next(&value, &name, &one))
-        note_payload(r, one, one);
+        ww_redact_payload(r, one, one);
 }
 
 /* ---- Set-Cookie: "a=1; Path=/; HttpOnly" */
@@ -213,7 +205,7 @@ static ww_str mask_set_cookie(struct redaction *r, ww_str value)
     }
     put(&t, c.name);
     put(&t, WW_STR("="));
-    note_payload(r, c.value, put_mask(r, &t, c.value));
+    ww_redact_payload(r, c.value, put_mask(r, &t, c.value));
     put_attributes(r, &t, rest);
     return finish(&t);
 }
@@ -223,7 +215,7 @@ static void read_set_cookie(struct redaction *r, ww_str value)
     struct ww_set_cookie c = { 0 };
 
     if (ww_set_cookie_parse(value, r->x->answered_us / USEC_PER_SEC, &c))
-        note_payload(r, c.value, c.value);
+        ww_redact_payload(r, c.value, c.value);
 }
 
 /* ---- Authorization: "Basic dXNlcjpw" */
@@ -264,7 +256,20 @@ static ww_str mask_whole(struct redaction *r, ww_str value)
 {
     struct text t = begin(r, value, '\n');
 
-    put_mask(r, &t, value);
+    ww_redact_payload(r, value, put_mask(r, &t, value));
+    return finish(&t);
+}
+
+static void read_whole(struct redaction *r, ww_str value)
+{
+    ww_redact_payload(r, ww_str_trim(value), ww_str_trim(value));
+}
+
+ww_str ww_redact_mask(struct redaction *r, ww_str secret)
+{
+    struct text t = begin(r, secret, '\n');
+
+    put_mask(r, &t, secret);
     return finish(&t);
 }
 
@@ -279,19 +284,19 @@ static ww_str mask_credentials(struct redaction *r, ww_str value)
     struct text t = begin(r, value, '\n');
     put(&t, scheme);
     put(&t, WW_STR(" "));
-    note_payload(r, rest, put_mask(r, &t, rest));
+    ww_redact_payload(r, rest, put_mask(r, &t, rest));
     return finish(&t);
 }
 
-/* "Bearer eyJ…": whether a token was signed tells why another worker refuses it. */
+/* A bearer token is often a JWT (RFC 6750, RFC 7519). */
 static void read_credentials(struct redaction *r, ww_str value)
 {
     ww_str rest = ww_str_trim(value);
     ww_str scheme;
 
     ww_str_cut(&rest, ' ', &scheme);
-    if (rest.ptr != NULL && is_scheme(scheme))
-        note_payload(r, rest, ww_str_trim(rest));
+    rest = rest.ptr != NULL && is_scheme(scheme) ? ww_str_trim(rest) : ww_str_trim(value);
+    ww_redact_payload(r, rest, rest);
 }
 
 /* ---- which fields */
@@ -306,8 +311,17 @@ static const struct secret_field {
     { .name = { "Authorization", 13 }, .mask = mask_credentials, .read = read_credentials },
     { .name = { "Proxy-Authorization", 19 }, .mask = mask_credentials },
     { .name = { "X-Api-Key", 9 }, .mask = mask_whole },
-    { .name = { "X-Auth-Token", 12 }, .mask = mask_whole },
+    { .name = { "X-Auth-Token", 12 }, .mask = mask_whole, .read = read_whole },
+    { .name = { "X-Access-Token", 14 }, .mask = mask_whole, .read = read_whole },
+    { .name = { "Location", 8 }, .mask = ww_redact_url },
+    { .name = { "Content-Location", 16 }, .mask = ww_redact_url },
+    { .name = { "Referer", 7 }, .mask = ww_redact_url },
+    { .name = { "Link", 4 }, .mask = ww_redact_url },
+    { .name = { "Refresh", 7 }, .mask = ww_redact_url },
 };
+
+/* Mcp-Session-Id, X-Session-ID and their like. */
+static const struct secret_field session_field = { .mask = mask_whole, .read = read_whole };
 
 static const struct secret_field *secret_field_find(ww_str name)
 {
@@ -315,7 +329,7 @@ static const struct secret_field *secret_field_find(ww_str name)
         if (ww_str_eq_nocase(name, secret_fields[i].name))
             return &secret_fields[i];
     }
-    return NULL;
+    return ww_field_is_session(name) ? &session_field : NULL;
 }
 
 static void redact_fields(struct redaction *r, struct ww_fields *fields)
@@ -344,5 +358,9 @@ void ww_exchange_redact(struct ww_exchange *x, const struct ww_mac_key *key)
     x->arena.limit = SIZE_MAX;
     redact_fields(&r, &x->request_fields);
     redact_fields(&r, &x->response_fields);
+    if (key != NULL)
+        x->target = ww_redact_url(&r, x->target);
+    ww_redact_body(&r, &x->request_fields, &x->request_body);
+    ww_redact_body(&r, &x->response_fields, &x->response_body);
     x->arena.limit = limit > x->arena.used ? limit : x->arena.used;
 }

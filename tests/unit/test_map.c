@@ -122,12 +122,41 @@ static void every_map_has_its_own_seed(void **state)
     ww_map_release(&b);
 }
 
+static void what_was_removed_is_gone_and_the_rest_is_found(void **state)
+{
+    enum { MANY = 5000 };
+    static char text[MANY][KEY_BYTES + 1];
+    struct ww_map m;
+
+    ww_map_init(&m);
+    assert_false(ww_map_remove(&m, WW_STR("none")));
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(text[i], sizeof(text[i]), "%08zu", i);
+        ww_map_put(&m, ww_str_c(text[i]), i, NULL);
+    }
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = round; i < MANY; i += 3) {
+            assert_true(ww_map_remove(&m, ww_str_c(text[i])));
+            assert_false(ww_map_remove(&m, ww_str_c(text[i])));
+        }
+        for (size_t i = 0; i < MANY; i++) {
+            const size_t *value = ww_map_find(&m, ww_str_c(text[i]));
+            assert_true(value == NULL ? i % 3 <= round : i % 3 > round && *value == i);
+        }
+    }
+    assert_int_equal(m.len, 0);
+    ww_map_put(&m, WW_STR("again"), 7, NULL);
+    assert_int_equal(*ww_map_find(&m, WW_STR("again")), 7);
+    ww_map_release(&m);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(empty_map_finds_nothing),
     cmocka_unit_test(put_says_whether_the_key_is_new_and_keeps_the_first_value),
     cmocka_unit_test(empty_key_is_a_key_and_absent_is_the_same),
     cmocka_unit_test(keys_that_differ_in_one_byte_or_in_length_stay_apart),
     cmocka_unit_test(hundred_thousand_keys_of_one_length_are_all_found),
+    cmocka_unit_test(what_was_removed_is_gone_and_the_rest_is_found),
     cmocka_unit_test(every_map_has_its_own_seed),
 };
 

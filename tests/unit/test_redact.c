@@ -138,6 +138,11 @@ static void no_shape_lets_a_secret_through(void **state)
         { "Proxy-Authorization", "Basic S3CRET" },
         { "X-Api-Key", "S3CRET" },
         { "x-auth-token", "two S3CRET" },
+        { "X-Access-Token", "S3CRET" },
+        { "Mcp-Session-Id", "S3CRET" },
+        { "X-Session-ID", "S3CRET" },
+        { "Location", "/cart;jsessionid=0A1B2C3D4E5FS3CRET?a=b" },
+        { "Referer", "http://h/x?a=b&session_id=0123456789abS3CRET" },
     };
 
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -304,6 +309,125 @@ static void many_payloads_are_bounded(void **state)
     ww_exchange_free(x);
 }
 
+/* ---- targets and bodies */
+
+#define SID "lv_VI97HAXpY6yYWAAAC"
+#define JWT "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl"
+
+static struct ww_exchange *answer_with(const char *type, const char *body)
+{
+    struct ww_exchange *x = ww_exchange_new(1 << 20);
+
+    ww_fields_add(&x->response_fields, &x->arena, WW_STR("Content-Type"), ww_str_c(type));
+    x->response_body = (struct ww_body){ .bytes = ww_arena_dup(&x->arena, ww_str_c(body)),
+                                         .size = strlen(body) };
+    return x;
+}
+
+/* '{x}' in the wanted text stands for the mask of x; '(' and ')' for braces. */
+static void body_becomes(const char *type, const char *body, const char *want)
+{
+    struct ww_exchange *x = answer_with(type, body);
+    char text[4096];
+
+    expand(want, text, sizeof text);
+    for (char *c = text; *c != '\0'; c++)
+        *c = *c == '(' ? '{' : *c == ')' ? '}' : *c;
+    ww_exchange_redact(x, &key_a);
+    if (!ww_str_eq(x->response_body.bytes, ww_str_c(text)))
+        fail_msg(WW_STRF ", not %s", WW_STRV(x->response_body.bytes), text);
+    assert_int_equal(x->response_body.size, x->response_body.bytes.len);
+    ww_exchange_free(x);
+}
+
+static void bodies_keep_no_id_and_all_else(void **state)
+{
+    body_becomes("application/json", "{\"access_token\": \"" JWT "\", \"id\": 7}",
+                 "(\"access_token\": \"{" JWT "}\", \"id\": 7)");
+    body_becomes("application/problem+json; charset=utf-8", "{\"token\":\"short\"}",
+                 "(\"token\":\"short\")");
+    body_becomes("text/plain; charset=UTF-8", "0{\"sid\":\"" SID "\",\"pingTimeout\":1}",
+                 "0(\"sid\":\"{" SID "}\",\"pingTimeout\":1)");
+    body_becomes("text/event-stream", "event: endpoint\ndata: /m?session_id=" SID "\n\n",
+                 "event: endpoint\ndata: /m?session_id={" SID "}\n\n");
+    body_becomes("text/html", "<a href=/x;jsessionid=" SID ">?sid=3",
+                 "<a href=/x;jsessionid={" SID "}>?sid=3");
+    body_becomes("application/x-www-form-urlencoded", "refresh_token=" SID "&a=b",
+                 "refresh_token={" SID "}&a=b");
+    body_becomes("application/json", "{\"token\":\"ab\\/cdefghijklmn0pq\"}",
+                 "(\"token\":\"{ab/cdefghijklmn0pq}\")");
+    body_becomes("image/png", "{\"access_token\": \"" JWT "\"}",
+                 "(\"access_token\": \"" JWT "\")");
+}
+
+static void the_target_and_the_answer_have_one_mask(void **state)
+{
+    struct ww_exchange *x = answer_with("text/plain", "0{\"sid\":\"" SID "\"}");
+    char m[32], want[128];
+
+    x->target = WW_STR("/socket.io/?EIO=4&sid=" SID "&t=x");
+    mask(SID, m);
+    ww_exchange_redact(x, &key_a);
+    snprintf(want, sizeof want, "/socket.io/?EIO=4&sid=%s&t=x", m);
+    assert_true(ww_str_eq(x->target, ww_str_c(want)));
+    assert_true(ww_str_find(x->response_body.bytes, ww_str_c(m)) > 0);
+    ww_exchange_free(x);
+}
+
+static void a_body_that_was_cut_is_still_cut(void **state)
+{
+    struct ww_exchange *x = answer_with("application/json", "{\"jwt\":\"abcdefghij");
+
+    x->response_body.size += 100;
+    ww_exchange_redact(x, &key_a);
+    assert_int_equal(x->response_body.size, x->response_body.bytes.len + 100);
+    assert_int_equal(ww_str_find(x->response_body.bytes, WW_STR("abcdefghij")), -1);
+    ww_exchange_free(x);
+}
+
+/* printf '{"token":"0123456789abcdefghij"}' | gzip -n */
+static void a_packed_answer_is_unpacked_to_hide_its_token(void **state)
+{
+    static const unsigned char gz[] = { 0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02,
+                                        0x03, 0xab, 0x56, 0x2a, 0xc9, 0xcf, 0x4e, 0xcd, 0x53,
+                                        0xb2, 0x52, 0x32, 0x30, 0x34, 0x32, 0x36, 0x31, 0x35,
+                                        0x33, 0xb7, 0xb0, 0x4c, 0x4c, 0x4a, 0x4e, 0x49, 0x4d,
+                                        0x4b, 0xcf, 0xc8, 0xcc, 0x52, 0xaa, 0x05, 0x00, 0x9f,
+                                        0x73, 0x2e, 0x84, 0x20, 0x00, 0x00, 0x00 };
+    struct ww_exchange *x = answer_with("application/json", "");
+    char m[32];
+
+    mask("0123456789abcdefghij", m);
+    ww_fields_add(&x->response_fields, &x->arena, WW_STR("Content-Encoding"), WW_STR("gzip"));
+    x->response_body = (struct ww_body){ ww_str_n((const char *)gz, sizeof gz), sizeof gz };
+    ww_exchange_redact(x, &key_a);
+    assert_true(ww_str_find(x->response_body.bytes, ww_str_c(m)) > 0);
+    assert_int_equal(x->response_body.size, x->response_body.bytes.len);
+    assert_true(ww_str_eq(ww_fields_get(&x->response_fields, WW_STR("content-encoding")),
+                          WW_STR("identity")));
+    ww_exchange_free(x);
+}
+
+/* The same token in the answer that gives it out and in the request that carries it. */
+static void a_token_is_read_where_it_is_given_and_where_it_is_used(void **state)
+{
+    const struct ww_mac_key *keys[] = { &key_a, NULL };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct ww_exchange *x = answer_with("application/json", "{\"jwt\":\"" JWT "\"}");
+        ww_fields_add(&x->request_fields, &x->arena, WW_STR("Authorization"),
+                      WW_STR("Bearer " JWT));
+        ww_exchange_redact(x, keys[i]);
+        assert_int_equal(x->payloads, 2);
+        assert_true(ww_str_eq(x->payload[0].value, x->payload[1].value));
+        assert_true(ww_str_eq(x->payload[0].json, WW_STR("{\"sub\":\"ada\"}")));
+        ww_str sent = ww_fields_get(&x->request_fields, WW_STR("authorization"));
+        assert_true(ww_str_eq(ww_str_from(sent, 7), x->payload[0].value));
+        assert_true(ww_str_find(x->response_body.bytes, x->payload[0].value) > 0);
+        ww_exchange_free(x);
+    }
+}
+
 #define SHAPE(field_, value_, want_)                                                           \
     {                                                                                          \
         .name = field_ ": " value_, .test_func = becomes,                                      \
@@ -352,6 +476,9 @@ int main(void)
         SHAPE("Proxy-Authorization", "Basic eDp5", "Basic {eDp5}"),
         SHAPE("X-API-Key", "k 1", "{k 1}"),
         SHAPE("X-Auth-Token", "t", "{t}"),
+        SHAPE("X-Session-Id", "abc", "{abc}"),
+        SHAPE("X-Session-Timeout", "30", "30"),
+        SHAPE("Referer", "/a?sid=3&b=c", "/a?sid=3&b=c"),
         SHAPE("X-Other", "session=abc", "session=abc"),
         STAYS("Cookie", "session=abc; odd"),
         STAYS("Set-Cookie", "session=abc; odd"),
@@ -366,6 +493,11 @@ int main(void)
         cmocka_unit_test(equal_contents_have_one_name),
         cmocka_unit_test(a_token_of_a_request_is_read),
         cmocka_unit_test(many_payloads_are_bounded),
+        cmocka_unit_test(bodies_keep_no_id_and_all_else),
+        cmocka_unit_test(the_target_and_the_answer_have_one_mask),
+        cmocka_unit_test(a_body_that_was_cut_is_still_cut),
+        cmocka_unit_test(a_packed_answer_is_unpacked_to_hide_its_token),
+        cmocka_unit_test(a_token_is_read_where_it_is_given_and_where_it_is_used),
     };
     return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
 }
