@@ -23,6 +23,7 @@
     X(CONNECT_TIMEOUT,   504, "connect-timeout",     "the upstream took longer than --connect-timeout to connect") \
     X(RESPONSE_TIMEOUT,  504, "response-timeout",    "the upstream said nothing for --response-timeout")         \
     X(RESPONSE_STALLED,    0, "response-stalled",    "the upstream fell silent in the middle of its response")   \
+    X(TUNNEL_IDLE,         0, "tunnel-idle",         "nothing went through the tunnel for --tunnel-timeout")     \
     X(PROXY_STOPPED,     503, "proxy-stopped",       "the proxy was stopped before the exchange had ended")
 /* clang-format on */
 

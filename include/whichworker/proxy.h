@@ -12,6 +12,7 @@ struct ww_proxy_config {
     uint32_t idle_timeout_ms; /* a client's silence: between requests, in a body, not reading */
     uint32_t connect_timeout_ms;  /* for the upstream's kernel to take the connection: 504 */
     uint32_t response_timeout_ms; /* the upstream's silence: 504, or a cut response */
+    uint32_t tunnel_timeout_ms; /* both sides' silence after an upgrade; cut */
     uint32_t attrib_timeout_ms;   /* how long a request may be held until a worker accepts */
     uint32_t handover_timeout_ms; /* how long an accepted one may wait for its final owner */
     uint32_t drain_timeout_ms; /* what is in flight when the proxy is stopped may take this */

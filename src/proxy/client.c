@@ -340,6 +340,11 @@ void client_drain(struct client *c)
 {
     switch (c->state) {
     case CLIENT_BUSY:
+        /* A tunnel may go on for ever; what goes through it is no exchange that could end. */
+        if (c->forward.state == FORWARD_TUNNEL) {
+            forward_stop(&c->forward, WW_END_PROXY_STOPPED);
+            forward_settle(&c->forward);
+        }
         break;
     case CLIENT_HEAD:
     case CLIENT_WAIT:

@@ -13,7 +13,8 @@ void forward_stop(struct forward *f, enum ww_end end)
     if (f->state == FORWARD_FLUSH && end != WW_END_PROXY_STOPPED)
         return; /* it has its end: all that is left is the client's to take */
 
-    bool answered = f->state == FORWARD_RELAY || f->state == FORWARD_FLUSH;
+    bool answered = f->state == FORWARD_RELAY || f->state == FORWARD_FLUSH ||
+                    f->state == FORWARD_TUNNEL;
 
     f->x->end = end;
     if (answered || ww_end_status(end) == 0) {
@@ -49,6 +50,7 @@ void forward_start(struct forward *f)
     enum ww_end end = refusal(f);
 
     f->request_done = f->request.framing == WW_BODY_NONE;
+    f->upgrade = tunnel_offered(&f->request);
     f->state = FORWARD_CONNECT;
     if (end != WW_END_COMPLETE) {
         f->close_after = true;
@@ -66,7 +68,7 @@ static void finish(struct forward *f)
     bool whole = f->state == FORWARD_FLUSH && !f->client_gone;
 
     /* A client that closed its side may have gone: that it got the answer is not known. */
-    if (x->end == WW_END_COMPLETE && (f->client_ended || f->client_gone))
+    if (x->end == WW_END_COMPLETE && x->status != 101 && (f->client_ended || f->client_gone))
         x->end = WW_END_CLIENT_GONE;
     if (f->client_ended)
         f->close_after = true;
@@ -100,6 +102,8 @@ static uint32_t patience_ms(const struct forward *f)
     case FORWARD_RELAY:
     case FORWARD_FLUSH:
         return wants_client ? cfg->idle_timeout_ms : cfg->response_timeout_ms;
+    case FORWARD_TUNNEL:
+        return tunnel_patience_ms(f);
     case FORWARD_DONE:
     case FORWARD_CUT:
         break;
@@ -114,7 +118,7 @@ static void set_reading(struct forward *f)
     bool body_may_flow = f->state == FORWARD_AWAIT || f->state == FORWARD_RELAY;
     bool room = c->in.len < READ_AHEAD;
 
-    if (!f->request_done && body_may_flow)
+    if (f->state == FORWARD_TUNNEL || (!f->request_done && body_may_flow))
         room = !f->upstream_blocked;
     ww_stream_read(c->stream, room);
     if (f->upstream != NULL && f->state != FORWARD_CONNECT)
@@ -130,6 +134,8 @@ void forward_settle(struct forward *f)
         forward_stop(f, WW_END_CLIENT_CUT);
     if (f->client_gone)
         f->state = FORWARD_CUT;
+    if (f->state == FORWARD_TUNNEL && tunnel_is_over(f))
+        f->state = FORWARD_FLUSH;
     if (f->state == FORWARD_CUT || (f->state == FORWARD_FLUSH && !f->client_blocked)) {
         finish(f);
         return;
@@ -151,6 +157,12 @@ void forward_client_bytes(struct forward *f, ww_str bytes)
     struct client *c = f->client;
     bool body_may_flow = f->state == FORWARD_AWAIT || f->state == FORWARD_RELAY;
 
+    if (f->state == FORWARD_TUNNEL) {
+        if (bytes.len > 0)
+            tunnel_from_client(f, bytes);
+        forward_settle(f);
+        return;
+    }
     if (body_may_flow && !f->request_done && !f->upstream_blocked) {
         batch_reset(&c->proxy->batch);
         if (c->in.len > 0)
@@ -172,6 +184,8 @@ void forward_client_drained(struct forward *f)
 void forward_client_ended(struct forward *f)
 {
     f->client_ended = true;
+    if (f->state == FORWARD_TUNNEL)
+        tunnel_client_ended(f);
     forward_settle(f);
 }
 
@@ -186,7 +200,9 @@ void forward_timed_out(struct forward *f)
 {
     bool body_due = f->state == FORWARD_AWAIT && !f->request_done && !f->upstream_blocked;
 
-    if (f->state == FORWARD_CONNECT) {
+    if (f->state == FORWARD_TUNNEL) {
+        forward_stop(f, WW_END_TUNNEL_IDLE);
+    } else if (f->state == FORWARD_CONNECT) {
         forward_stop(f, WW_END_CONNECT_TIMEOUT);
     } else if (f->client_blocked || body_due) {
         f->x->end = WW_END_CLIENT_STALLED;

@@ -17,6 +17,7 @@ enum forward_state {
     FORWARD_HOLD,    /* the head, or its last byte, is kept back: who has accepted? */
     FORWARD_AWAIT,   /* the request is going out, or is out; no final head has come back */
     FORWARD_RELAY,   /* the response is coming */
+    FORWARD_TUNNEL,  /* both sides have left HTTP: bytes go to and fro */
     FORWARD_FLUSH, /* all that the client gets is written; its socket may not have taken all */
     FORWARD_CUT,   /* over: the client must see that the response is not whole */
 };
@@ -54,6 +55,7 @@ struct forward {
     struct ww_stream *upstream;
     struct ww_http *parser; /* of responses; kept from exchange to exchange */
     struct ww_buf in;       /* a response head that has not come whole yet */
+    ww_str upgrade; /* protocols that the request offers and the origin is told of; or absent */
     struct hold hold;
     struct ww_worker worker; /* who accepted, then who answered; only while x->worker is one */
     struct capture request_capture;
@@ -65,6 +67,7 @@ struct forward {
     bool close_after;         /* the client's connection cannot be kept */
     bool client_ended;        /* the client has closed its side meanwhile */
     bool client_gone;         /* the client cannot be written to */
+    bool upstream_ended;      /* of a tunnel: the origin has closed its side */
     enum ww_framing out_body; /* how the client sees the response's body framed */
 };
 
@@ -152,9 +155,21 @@ void relay_body(struct forward *f, ww_str bytes);
 void relay_close(struct forward *f); /* the origin closed: that ends a body without a length */
 void relay_refusal(struct forward *f, enum ww_end end);
 
+/* tunnel.c: after 101 */
+ww_str tunnel_offered(const struct ww_head *request);
+bool tunnel_is_agreed(const struct forward *f, const struct ww_head *response);
+void tunnel_begin(struct forward *f, const struct ww_head *h, ww_str rest);
+void tunnel_from_client(struct forward *f, ww_str bytes);
+void tunnel_from_upstream(struct forward *f, ww_str bytes);
+void tunnel_client_ended(struct forward *f);
+void tunnel_upstream_ended(struct forward *f);
+bool tunnel_is_over(const struct forward *f);
+uint32_t tunnel_patience_ms(const struct forward *f);
+
 /* tag.c: heads as they go out, composed into out */
 void tag_request(const struct forward *f, struct ww_buf *out);
 void tag_response(const struct forward *f, const struct ww_head *h, struct ww_buf *out);
+void tag_switch(const struct forward *f, const struct ww_head *h, struct ww_buf *out);
 void tag_common(const struct forward *f, struct ww_buf *out);
 ww_str tag_request_id(struct ww_proxy *p, struct ww_exchange *x);
 

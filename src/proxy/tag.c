@@ -81,6 +81,12 @@ static void add_forwarded(const struct forward *f, ww_str host, struct ww_buf *o
         add_field(out, WW_STR("X-Forwarded-Host"), host);
 }
 
+static void add_upgrade(struct ww_buf *out, ww_str protocols)
+{
+    add_field(out, WW_STR("Upgrade"), protocols);
+    ww_buf_add(out, WW_STR("Connection: Upgrade\r\n"));
+}
+
 void tag_request(const struct forward *f, struct ww_buf *out)
 {
     /* Made anew below, or never believed from a client. Host is kept whatever Connection says.
@@ -117,12 +123,14 @@ void tag_request(const struct forward *f, struct ww_buf *out)
         ww_buf_printf(out, "Content-Length: %" PRIu64 "\r\n", h->content_length);
     add_forwarded(f, host, out);
     add_field(out, WW_STR("X-Request-ID"), f->x->request_id);
-    ww_buf_add(out, WW_STR("Connection: close\r\n\r\n"));
+    if (f->upgrade.len > 0)
+        add_upgrade(out, f->upgrade);
+    else
+        ww_buf_add(out, WW_STR("Connection: close\r\n"));
+    ww_buf_add(out, WW_STR("\r\n"));
 }
 
-/* The worker's name, the request's name, and whether the connection stays; then the empty line.
- */
-void tag_common(const struct forward *f, struct ww_buf *out)
+static void add_names(const struct forward *f, struct ww_buf *out)
 {
     const struct ww_exchange *x = f->x;
 
@@ -131,6 +139,13 @@ void tag_common(const struct forward *f, struct ww_buf *out)
     else
         add_field(out, WW_STR("X-Worker-PID"), ww_str_c(ww_source_token(x->by)));
     add_field(out, WW_STR("X-Request-ID"), x->request_id);
+}
+
+/* The worker's name, the request's name, and whether the connection stays; then the empty line.
+ */
+void tag_common(const struct forward *f, struct ww_buf *out)
+{
+    add_names(f, out);
     if (f->close_after)
         ww_buf_add(out, WW_STR("Connection: close\r\n"));
     else if (f->request.minor == 0)
@@ -138,7 +153,8 @@ void tag_common(const struct forward *f, struct ww_buf *out)
     ww_buf_add(out, WW_STR("\r\n"));
 }
 
-void tag_response(const struct forward *f, const struct ww_head *h, struct ww_buf *out)
+/* Status line and fields, but what is meant for our connection only or is made anew. */
+static void copy_response(const struct ww_head *h, struct ww_buf *out)
 {
     static const ww_str replaced[] = { { "Content-Length", 14 },
                                        { "X-Worker-PID", 12 },
@@ -155,6 +171,19 @@ void tag_response(const struct forward *f, const struct ww_head *h, struct ww_bu
             !ww_http_is_hop_by_hop(h, field->name))
             add_field(out, field->name, field->value);
     }
+}
+
+void tag_switch(const struct forward *f, const struct ww_head *h, struct ww_buf *out)
+{
+    copy_response(h, out);
+    add_names(f, out);
+    add_upgrade(out, ww_fields_get(&h->fields, WW_STR("Upgrade")));
+    ww_buf_add(out, WW_STR("\r\n"));
+}
+
+void tag_response(const struct forward *f, const struct ww_head *h, struct ww_buf *out)
+{
+    copy_response(h, out);
     if (h->status < 200) {
         ww_buf_add(out, WW_STR("\r\n"));
         return;

@@ -286,17 +286,23 @@ static bool take_head(struct forward *f)
                                ? WW_PARSE_TOO_MANY
                                : ww_http_head(f->parser, head, no_body, &f->x->arena, &h);
 
-    /* An upgrade that nobody asked for (we never pass the request on) is no answer. */
-    if (parsed == WW_PARSE_BAD || parsed == WW_PARSE_TOO_MANY || h.status == 101) {
+    /* An upgrade that nobody asked for is no answer. */
+    if (parsed == WW_PARSE_BAD || parsed == WW_PARSE_TOO_MANY ||
+        (h.status == 101 && !tunnel_is_agreed(f, &h))) {
         forward_stop(f, WW_END_UPSTREAM_BAD);
         return false;
     }
-    if (h.status < 200) {
+    if (h.status < 200 && h.status != 101) {
         ww_buf_consume(&f->in, len);
         relay_interim(f, &h);
         return true;
     }
     note_claim(f, &h);
+    if (h.status == 101) {
+        tunnel_begin(f, &h, ww_str_from(in, len));
+        ww_buf_clear(&f->in);
+        return false;
+    }
     f->response = h;
     f->x->status = h.status;
     f->x->response_fields = h.fields;
@@ -325,6 +331,8 @@ static void on_read(void *owner, ww_str bytes)
     } else if (f->state == FORWARD_RELAY) {
         batch_reset(&p->batch);
         relay_body(f, bytes);
+    } else if (f->state == FORWARD_TUNNEL) {
+        tunnel_from_upstream(f, bytes);
     }
     /* Anything behind the response is nobody's. */
     forward_settle(f);
@@ -338,6 +346,8 @@ static void on_end(void *owner)
         relay_close(f);
     else if (f->state == FORWARD_RELAY)
         forward_stop(f, WW_END_UPSTREAM_CUT);
+    else if (f->state == FORWARD_TUNNEL)
+        tunnel_upstream_ended(f);
     else if (f->state == FORWARD_HOLD || f->state == FORWARD_AWAIT)
         forward_stop(f, f->in.len > 0 ? WW_END_UPSTREAM_BAD : WW_END_UPSTREAM_CLOSED);
     forward_settle(f);
@@ -365,6 +375,7 @@ static void on_error(void *owner, int error)
         forward_stop(f, WW_END_UPSTREAM_CLOSED);
         break;
     case FORWARD_RELAY:
+    case FORWARD_TUNNEL:
         forward_stop(f, WW_END_UPSTREAM_CUT);
         break;
     case FORWARD_DONE:

@@ -208,12 +208,14 @@ def test_forwarded_for_is_continued_not_replaced(origin, proxied):
         assert "x-forwarded-for: 192.0.2.7, 127.0.0.1" in head.split("\r\n")
 
 
-def test_an_upgrade_is_not_promised(origin, proxied):
-    """What is not forwarded as a tunnel must not look like one to the upstream."""
+def test_an_upgrade_to_http2_is_not_promised(origin, proxied):
+    """Requests in a tunnel that speaks HTTP/2 would be nobody's."""
     with Client(proxied(origin)) as client:
-        reply = client.get("/any", Connection="Upgrade", Upgrade="websocket")
+        reply = client.get("/any", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c",
+                           HTTP2_Settings="AAMAAABk")
         assert reply.status == 200
         assert "upgrade:" not in reply.json()["head"].lower()
+        assert "http2-settings:" not in reply.json()["head"].lower()
 
 
 @pytest.mark.parametrize("path", ["/goodbye", "/reset", "/half-head", "/garbage", "/two-lengths",

@@ -86,6 +86,24 @@ static void expect_rest(struct script *s, const struct end *e, ww_str text)
         script_fail(s, "the bytes behind the held head are others");
 }
 
+static bool raw_is(struct script *s, void *ctx)
+{
+    const struct rest_wanted *r = ctx;
+
+    (void)s;
+    return ww_str_eq(expect_untaken(r->end), r->bytes);
+}
+
+/* Bytes that are no message: those of a tunnel. */
+static void expect_raw(struct script *s, struct end *e, ww_str text)
+{
+    struct rest_wanted r = { e, script_unescape(s, ww_str_from(text, 1)) };
+
+    if (!script_await(s, raw_is, &r))
+        script_fail(s, "it got other bytes");
+    e->taken += r.bytes.len;
+}
+
 static void expect_nothing(struct script *s, const struct end *e)
 {
     script_settle(s);
@@ -201,6 +219,8 @@ void expect_bytes(struct script *s, bool is_client, struct end *e, ww_str rest)
         expect_held(s, e);
     else if (ww_str_starts(after, WW_STR("rest ")))
         expect_rest(s, e, ww_str_from(after, strlen("rest")));
+    else if (ww_str_starts(after, WW_STR("raw ")))
+        expect_raw(s, e, ww_str_from(after, strlen("raw")));
     else if (is_client)
         expect_response(s, e, rest);
     else

@@ -28,6 +28,7 @@ static uint32_t *time_option(struct ww_proxy_config *cfg, ww_str name)
         { "idle-timeout", &cfg->idle_timeout_ms },
         { "connect-timeout", &cfg->connect_timeout_ms },
         { "response-timeout", &cfg->response_timeout_ms },
+        { "tunnel-timeout", &cfg->tunnel_timeout_ms },
         { "attrib-timeout", &cfg->attrib_timeout_ms },
         { "handover-timeout", &cfg->handover_timeout_ms },
         { "drain-timeout", &cfg->drain_timeout_ms },

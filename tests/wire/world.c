@@ -104,6 +104,7 @@ void world_config(struct ww_proxy_config *cfg)
         .idle_timeout_ms = 60000,
         .connect_timeout_ms = 60000,
         .response_timeout_ms = 60000,
+        .tunnel_timeout_ms = 60000,
         .attrib_timeout_ms = 60000,
         .handover_timeout_ms = 60000,
         .drain_timeout_ms = 60000,
