@@ -161,6 +161,14 @@ static void look(struct ww_judge *j, const struct ww_exchange *x, size_t at)
     j->skipped_reached += x->by != WW_BY_NOBODY;
 }
 
+/* A tunnel (101) is recorded when it closes; the exchange itself ended with its answer. */
+static int64_t end_of(const struct ww_exchange *x)
+{
+    int64_t end = x->status == 101 && x->answered_us > 0 ? x->answered_us : x->ended_us;
+
+    return end > x->started_us ? end : x->started_us;
+}
+
 void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
 {
     struct model *m = &j->m;
@@ -184,7 +192,7 @@ void ww_judge_exchange(struct ww_judge *j, const struct ww_exchange *x)
         .status = x->status,
         .end = x->end,
         .started_us = x->started_us,
-        .ended_us = x->ended_us > x->started_us ? x->ended_us : x->started_us,
+        .ended_us = end_of(x),
     };
     j->wait_ms[at] = x->connected_us > 0 && x->accepted_us >= x->connected_us
                          ? (double)(x->accepted_us - x->connected_us) / 1000.0
@@ -348,12 +356,12 @@ static void settle_splits(struct model *m)
         struct ww_verdict_session *s = &v->session[i];
         size_t a, b = NO_STEP;
         for (size_t k = 0; k < s->steps; k++) {
-            if (v->step[s->step[k]].skipped)
+            if (v->step[s->step[k]].skipped || m->look[s->step[k]].stream)
                 continue;
             a = b;
             b = s->step[k];
             if (a == NO_STEP || v->step[a].worker == WW_NO_WORKER ||
-                v->step[b].worker == WW_NO_WORKER || m->look[a].overlaps || m->look[b].overlaps)
+                v->step[b].worker == WW_NO_WORKER || m->look[a].parallel || m->look[b].parallel)
                 continue;
             v->pairs++;
             if (v->step[a].worker == v->step[b].worker)
@@ -396,12 +404,12 @@ static void count_pairs(const struct model *m, size_t *out_pairs, size_t *out_or
         const struct ww_verdict_session *s = &m->v.session[i];
         size_t a, b = NO_STEP;
         for (size_t k = 0; k < s->steps; k++) {
-            if (m->v.step[s->step[k]].skipped)
+            if (m->v.step[s->step[k]].skipped || m->look[s->step[k]].stream)
                 continue;
             a = b;
             b = s->step[k];
             *out_pairs += a != NO_STEP;
-            *out_ordered += a != NO_STEP && !m->look[a].overlaps && !m->look[b].overlaps;
+            *out_ordered += a != NO_STEP && !m->look[a].parallel && !m->look[b].parallel;
         }
     }
 }
@@ -515,8 +523,8 @@ static ww_str why_fail(const struct ww_verdict *v)
 static void settle_verdict(struct ww_judge *j)
 {
     struct ww_verdict *v = &j->m.v;
-    uint64_t known = v->by[WW_BY_KERNEL] + v->by[WW_BY_PRELOAD] + v->by[WW_BY_HEADER] -
-                     j->skipped_known;
+    uint64_t known =
+        v->by[WW_BY_KERNEL] + v->by[WW_BY_PRELOAD] + v->by[WW_BY_HEADER] - j->skipped_known;
     uint64_t reached = v->steps - v->by[WW_BY_NOBODY] - j->skipped_reached;
     size_t failing = 0;
 

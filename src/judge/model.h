@@ -52,7 +52,10 @@ struct look {
     bool acknowledged;   /* complete, 2xx or 3xx, not sent to a login */
     bool complete;
     bool cached;   /* some cache may have answered, not the worker */
-    bool overlaps; /* in time with another exchange of its session */
+    bool overlaps; /* in time with a change of its session: their order is not known */
+    bool parallel; /* in time with any other of its session that is no stream */
+    bool stream;   /* a read that goes on while others come and go: an event stream, a long
+                      poll, a tunnel. It stands in nobody's way. */
     bool changes;  /* a write, or a read whose name says that it is one */
     bool removal;  /* may take state away */
     bool logout;

@@ -62,19 +62,56 @@ bool ww_any_change(const struct model *m, int64_t from_us, int64_t to_us)
     return ww_changed_between(m, from_us, to_us, every_change, NULL);
 }
 
-static void settle_session(struct model *m, const struct ww_verdict_session *s)
+#define ENCLOSED_SEEN 8 /* later exchanges that are looked at for one that is enclosed */
+
+static bool encloses(const struct model *m, const struct ww_verdict_session *s, size_t i)
 {
-    int64_t latest = INT64_MIN;
+    const struct ww_step *v = m->v.step;
+    int64_t end = v[s->step[i]].ended_us;
+
+    for (size_t k = i + 1; k < s->steps && k <= i + ENCLOSED_SEEN; k++) {
+        if (v[s->step[k]].started_us >= end)
+            return false;
+        if (v[s->step[k]].ended_us <= end)
+            return true;
+    }
+    return false;
+}
+
+/* From the front: what each exchange overlaps of those that began before it. */
+static void settle_earlier(struct model *m, const struct ww_verdict_session *s)
+{
+    int64_t latest = INT64_MIN, latest_change = INT64_MIN;
 
     for (size_t i = 0; i < s->steps; i++) {
         const struct ww_step *step = &m->v.step[s->step[i]];
         struct look *l = &m->look[s->step[i]];
         l->at = i;
-        l->overlaps =
-            latest > step->started_us ||
-            (i + 1 < s->steps && m->v.step[s->step[i + 1]].started_us < step->ended_us);
-        if (step->ended_us > latest)
+        l->stream = !l->changes && (l->stream || encloses(m, s, i));
+        l->overlaps = latest_change > step->started_us;
+        l->parallel = l->stream || latest > step->started_us;
+        if (l->changes && step->ended_us > latest_change)
+            latest_change = step->ended_us;
+        if (!l->stream && step->ended_us > latest)
             latest = step->ended_us;
+    }
+}
+
+/* From the back: what it overlaps of those that began after it. */
+static void settle_session(struct model *m, const struct ww_verdict_session *s)
+{
+    int64_t next = INT64_MAX, next_change = INT64_MAX;
+
+    settle_earlier(m, s);
+    for (size_t i = s->steps; i > 0; i--) {
+        const struct ww_step *step = &m->v.step[s->step[i - 1]];
+        struct look *l = &m->look[s->step[i - 1]];
+        l->overlaps = l->overlaps || next_change < step->ended_us;
+        l->parallel = l->parallel || next < step->ended_us;
+        if (l->changes)
+            next_change = step->started_us;
+        if (!l->stream)
+            next = step->started_us;
     }
 }
 
@@ -98,13 +135,15 @@ static void settle_changes(struct model *m)
  */
 static void learn_masks(struct model *m, const struct ww_verdict_session *s, uint32_t *last)
 {
-    size_t run = 0; /* where the present run of one worker began */
+    size_t run = 0, before_it = WW_NO_WORKER; /* where the present run of one worker began */
 
     for (size_t i = 0; i < s->steps; i++) {
         size_t step = s->step[i];
         uint32_t resource = m->look[step].resource;
-        if (i > 0 && m->v.step[step].worker != m->v.step[s->step[i - 1]].worker)
-            run = i;
+        if (!m->look[step].stream) {
+            run = m->v.step[step].worker == before_it ? run : i;
+            before_it = m->v.step[step].worker;
+        }
         if (!ww_readable(m, step))
             continue;
         uint32_t before = last[resource];

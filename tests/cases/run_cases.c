@@ -14,6 +14,7 @@
 #define TOKENS_MAX   24
 #define FINDINGS_MAX 32
 #define STEP_US      10000
+#define LONG_US      1000000
 #define EPOCH_US     (1700000000 * (int64_t)1000000)
 
 struct cookie {
@@ -274,6 +275,8 @@ static void response_word(struct run *r, struct jar *j, struct ww_exchange *x, c
         assert(x->end != WW_ENDS);
     } else if (strcmp(t, "cut") == 0) {
         x->response_body.size += 1000;
+    } else if (strcmp(t, "long") == 0) {
+        x->ended_us += LONG_US;
     } else if (strcmp(t, "slow") == 0) {
         x->ended_us += STEP_US;
     } else {
@@ -332,7 +335,7 @@ static void exchange(struct run *r, char **t, size_t n)
         response_word(r, j, x, t[i]);
     }
     r->last_start_us = x->started_us;
-    if (x->ended_us > r->now_us)
+    if (x->ended_us > r->now_us && x->ended_us - x->started_us < LONG_US)
         r->now_us = x->ended_us;
     if (r->exchanges == r->cap)
         r->exchange = ww_grow(r->exchange, r->exchanges + 1, &r->cap, sizeof(void *));

@@ -228,7 +228,9 @@ static uint64_t count_returns(struct reads *r, const struct window *w, struct fo
     for (size_t i = 0; i < w->n; i++) {
         size_t before = last[w->cls[i]];
         last[w->cls[i]] = i;
-        if (i == 0 || w->cls[i] == w->cls[i - 1] || before == SIZE_MAX)
+        if (i == 0 || w->cls[i] == w->cls[i - 1] || before == SIZE_MAX ||
+            !ww_before(r->m, w->step[before], w->step[i - 1]) ||
+            !ww_before(r->m, w->step[i - 1], w->step[i]))
             continue;
         returns++;
         struct compare c = compare(r, w->step[i - 1], w->step[i]);

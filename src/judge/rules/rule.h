@@ -25,7 +25,7 @@ extern const size_t ww_rules_count;
 enum ww_crossing { CROSS_SAME, CROSS_CHANGED, CROSS_NEITHER };
 
 /* For one session at a time: where each position's run of one worker began, and how many of the
- * steps before it overlapped. Owned; reused. */
+ * changes before it overlapped another. Owned; reused. */
 struct crossings {
     uint32_t *run;
     uint32_t *overlaps;

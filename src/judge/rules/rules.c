@@ -21,11 +21,15 @@ void ww_crossings_of(struct crossings *c, const struct model *m,
         c->run = ww_xrealloc(c->run, c->cap * sizeof *c->run);
         c->overlaps = ww_xrealloc(c->overlaps, c->cap * sizeof *c->overlaps);
     }
-    for (size_t i = 0; i < s->steps; i++) {
+    for (size_t i = 0, before = SIZE_MAX; i < s->steps; i++) {
+        const struct look *l = &m->look[s->step[i]];
         size_t w = m->v.step[s->step[i]].worker;
-        bool goes_on = i > 0 && w != WW_NO_WORKER && w == m->v.step[s->step[i - 1]].worker;
-        c->run[i] = goes_on ? c->run[i - 1] : (uint32_t)i;
-        c->overlaps[i] = (i > 0 ? c->overlaps[i - 1] : 0) + m->look[s->step[i]].overlaps;
+        bool goes_on =
+            before != SIZE_MAX && w != WW_NO_WORKER && w == m->v.step[s->step[before]].worker;
+        c->run[i] = goes_on ? c->run[before] : (uint32_t)i;
+        c->overlaps[i] = (i > 0 ? c->overlaps[i - 1] : 0) + (l->overlaps && l->changes);
+        if (!l->stream)
+            before = i;
     }
 }
 
@@ -40,8 +44,9 @@ enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, s
 {
     size_t at_a = m->look[a].at, at_b = m->look[b].at;
 
-    if (c->overlaps[at_b] != c->overlaps[at_a] || m->look[a].overlaps ||
-        m->v.step[a].worker == WW_NO_WORKER || m->v.step[b].worker == WW_NO_WORKER)
+    if (c->overlaps[at_b] != c->overlaps[at_a] || m->look[a].overlaps || m->look[b].overlaps ||
+        !ww_before(m, a, b) || m->v.step[a].worker == WW_NO_WORKER ||
+        m->v.step[b].worker == WW_NO_WORKER)
         return CROSS_NEITHER;
     if (m->v.step[a].worker != m->v.step[b].worker)
         return CROSS_CHANGED;

@@ -201,8 +201,8 @@ static void judge_step(struct resets *r, size_t step)
 {
     const struct look *l = &r->m->look[step];
 
-    if (!ww_speaks(r->m, step) || l->overlaps || l->kind == LOOK_OTHER || l->logout ||
-        l->login || l->removal || r->m->v.step[step].status >= 500)
+    if (!ww_speaks(r->m, step) || (l->parallel && !l->stream) || l->kind == LOOK_OTHER ||
+        l->logout || l->login || l->removal || r->m->v.step[step].status >= 500)
         return;
     for (size_t i = 0; i < l->sents; i++) {
         judge_cookie(r, step, &r->m->cookie[l->sent + i]);
