@@ -1,9 +1,10 @@
 """The ground-truth corpus: real applications behind the proxy, and the judge against their own oracle.
 
-    corpus.py --keep DIR [NAME[/SERVER]…] [--repeat N] [--jobs N] [--json FILE]
+    corpus.py --keep DIR [NAME[/SERVER]…] [--repeat N] [--jobs N] [--json FILE] [--again]
 
 plays every application of apps/corpus under each kind of server, has the recording judged, compares
-that with what the application knows to be true, and prints the table of precision and recall.
+that with what the application knows to be true, and prints the table of precision and recall. With
+--again the recordings that are in DIR are judged once more.
 
 An application is a module apps/corpus/NAME.py with these names:
 
@@ -227,7 +228,7 @@ def play(name, server, directory):
     finally:
         backend.child.kill()
     return {"rounds": rounds,
-            **compare(said, proxy.trace, directory), "seconds": time.monotonic() - began}
+            **compare(said, directory), "seconds": time.monotonic() - began}
 
 
 def travel(name, said, url, log):
@@ -258,7 +259,8 @@ def keeps(log):
 
 # ---- judge against oracle
 
-def compare(said, trace, directory):
+def compare(said, directory):
+    trace = directory / "proxy-0.db"
     done = whichworker("report", trace, "--format", "json", "--fail-on", "likely")
     (directory / "report.json").write_text(done.stdout)
     if done.returncode not in (0, 1, 2):
@@ -318,6 +320,21 @@ def run_one(job, directory):
     except BaseException as error:
         result["error"] = "%s: %s" % (type(error).__name__, error)
     (directory / "result.json").write_text(json.dumps(result))
+
+
+def judge_again(keep, wanted, tell):
+    """The runs that are recorded in a directory, compared anew."""
+    results = []
+    for directory in sorted(keep.iterdir()):
+        result = json.loads((directory / "result.json").read_text())
+        if not {result["app"], "%(app)s/%(server)s" % result}.intersection(wanted):
+            continue
+        if "error" not in result:
+            said = facts(result["app"])
+            result.update(compare(said, directory), excused=said["EXCUSED"])
+        results.append({**result, "directory": str(directory)})
+        tell(results[-1])
+    return results
 
 
 def run_all(jobs, keep, at_once, tell=lambda result: None):
@@ -426,17 +443,23 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", required=True, help="a new directory for logs and traces")
     parser.add_argument("--json", help="the results of all runs, for a program")
+    parser.add_argument("--again", action="store_true", help="judge what lies in --keep once more")
     args = parser.parse_args()
 
     def tell(result):
         said = faults(result)
-        print("%-4s %s %s %.1fs" % ("ok" if not said else "BAD", result["app"], result["server"],
-                                   result.get("seconds", 0)), flush=True)
+        mark = "BAD" if said else "MISS" if result.get("missed") else "ok"
+        print("%-4s %s %s %.1fs" % (mark, result["app"], result["server"], result.get("seconds", 0)),
+              flush=True)
         for line in said:
             print("     " + line, flush=True)
 
-    jobs = jobs_of(args.run, args.repeat)
-    results = run_all(jobs, Path(args.keep).resolve(), args.jobs, tell)
+    keep = Path(args.keep).resolve()
+    if args.again:
+        sys.path.insert(0, str(CORPUS))
+        results = judge_again(keep, args.run, tell)
+    else:
+        results = run_all(jobs_of(args.run, args.repeat), keep, args.jobs, tell)
     if args.json:
         Path(args.json).write_text(json.dumps(results))
     print("\n" + table(results))
