@@ -25,6 +25,7 @@ struct ww_report_requirement {
     ww_str text;
     ww_str actual; /* "0.97" */
     bool met;
+    bool too_little; /* it is not met, since too little was seen: inconclusive, not failed */
 };
 
 /* What a gate knows beyond the verdict. All of it may be left zero but fail_on. */

@@ -3,6 +3,7 @@
 #define WW_CONFIG_H
 
 #include "reports.h"
+#include "require.h"
 
 #include <whichworker/judge.h>
 #include <whichworker/proxy.h>
@@ -13,6 +14,9 @@ struct config {
     const struct ww_report_format *format;
     struct reports reports;
     ww_str output;   /* of the report in `format`; "-": standard output */
+    struct requirements requirements;
+    ww_str baseline; /* absent: none */
+    bool update_baseline;
     ww_str upstream; /* absent: not given */
     ww_str listen;
     ww_str trace;

@@ -19,6 +19,7 @@
 #define SHARE(f)   .type = OPT_SHARE, .offset = FIELD(f, double)
 #define FORMAT(f)  .type = OPT_FORMAT, .offset = FIELD(f, const struct ww_report_format *)
 #define REPORTS(f) .type = OPT_REPORTS, .offset = FIELD(f, struct reports)
+#define REQUIREMENTS(f) .type = OPT_REQUIREMENTS, .offset = FIELD(f, struct requirements)
 #define FAIL_ON(f) .type = OPT_FAIL_ON, .offset = FIELD(f, enum ww_fail_on)
 
 /* clang-format off */
@@ -28,6 +29,10 @@ const struct option_row options_table[] = {
       .text = "A request is held until the kernel says which process has accepted it. While all workers are\n"
               "busy nobody can accept, and holding costs nothing. When this time is over the request goes\n"
               "out all the same and its worker is `unknown`, unless it can be told when the answer comes." },
+    { .name = "baseline", STR(baseline), .commands = FOR_REPORT, .arg = "FILE",
+      .help = "findings that are known: shown, and not counted until they expire",
+      .text = "Entries are keyed by guarantee, method, route and place, and have a reason and a last day.\n"
+              "docs/gate.md describes the file." },
     { .name = "capture-body", SIZE(proxy.capture_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "256k",
       .help = "how much of each body is recorded",
       .text = "A longer body is forwarded whole and recorded as cut: what is missing from a cut body proves\n"
@@ -84,6 +89,12 @@ const struct option_row options_table[] = {
     { .name = "report", REPORTS(reports), .commands = FOR_REPORT, .arg = "LIST",
       .help = "more reports, into files: FORMAT=FILE,FORMAT=FILE",
       .text = "Each file is there whole or not at all, and replaces what was there. May be given several times." },
+    { .name = "require", REQUIREMENTS(requirements), .commands = FOR_REPORT, .arg = "LIST",
+      .help = "thresholds beside the findings: 'coverage>=0.99,sessions>=5,split-rate<0.2'",
+      .text = "Names: coverage, exchanges, sessions, workers, splits, split-rate, findings, unknown, ambiguous,\n"
+              "and the guarantees, for the number of findings of each. With >= > <= < or ==. What falls short of a\n"
+              "lower bound is inconclusive, for too little was seen; what passes an upper one fails. May be given\n"
+              "several times." },
     { .name = "response-timeout", MSEC(proxy.response_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long the upstream may be silent (then 504, or a cut response)" },
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
@@ -92,6 +103,10 @@ const struct option_row options_table[] = {
     { .name = "tunnel-timeout", MSEC(proxy.tunnel_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "1h",
       .help = "how long both ends of a WebSocket, or another upgrade, may be silent",
       .text = "Once one end has closed its side, the other may be silent for --idle-timeout." },
+    { .name = "update-baseline", BOOL(update_baseline), .commands = FOR_REPORT,
+      .help = "write the baseline anew: what is found now is known from now on",
+      .text = "Reasons and dates of entries stay. What is no longer seen goes, if the trace asked for it at all;\n"
+              "what is new, or had expired, holds for 90 days." },
     { .name = "upstream", ADDR(upstream), .commands = FOR_PROXY | FOR_DOCTOR, .arg = "ADDR",
       .help = "the backend: host:port, [v6]:port, unix:/path or http://host:port" },
     { .name = "verbose", BOOL(verbose), .commands = FOR_PROXY, .help = "log what the proxy does" },
@@ -195,6 +210,8 @@ int option_set(struct config *c, const struct option_row *o, ww_str value, struc
         return set_fail_on(field, value, err);
     case OPT_REPORTS:
         return reports_add(field, value, err);
+    case OPT_REQUIREMENTS:
+        return requirements_add(field, value, err);
     }
     return WW_EUSAGE;
 }

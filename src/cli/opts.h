@@ -25,7 +25,8 @@ enum option_type {
     OPT_SHARE,
     OPT_FORMAT,
     OPT_FAIL_ON,
-    OPT_REPORTS
+    OPT_REPORTS,
+    OPT_REQUIREMENTS
 };
 
 struct option_row {

@@ -1,5 +1,6 @@
 /* report: the verdict as JSON, schema whichworker/report/1 (docs/report-format.md). */
 #include "formats.h"
+#include "policy.h"
 #include "rules.h"
 
 #include <whichworker/json.h>
@@ -214,7 +215,6 @@ void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *st
 {
     struct ww_json j;
 
-    (void)style;
     ww_json_init(&j, out, true);
     ww_json_obj(&j, NULL);
     ww_json_str(&j, "schema", WW_STR("whichworker/report/1"));
@@ -237,6 +237,7 @@ void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *st
         put_finding(&j, v, &v->finding[i]);
     ww_json_end(&j);
     ww_json_rules(&j, v);
+    ww_json_policy(&j, v, &style->policy);
     put_warnings(&j, v);
     ww_json_end(&j);
     ww_json_finish(&j);

@@ -21,6 +21,7 @@ foreign='
 ^linux/inet_diag     attrib
 ^linux/unix_diag     attrib
 ^sqlite3             store
+^cyaml/              cli
 '
 
 # FILE:LINE:FORM:NAME for each include; FORM is < or ".

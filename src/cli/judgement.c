@@ -1,0 +1,127 @@
+/* From a trace to its reports: what `report` does, and `gate` at its end. */
+#include "judgement.h"
+
+#include "command.h"
+
+#include <whichworker/units.h>
+
+#include <unistd.h>
+
+static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
+{
+    const struct ww_exchange *x = NULL;
+    struct ww_payload payload;
+    struct ww_worker worker;
+    int got;
+
+    ww_judge_run(j, ww_reader_run(r));
+    while ((got = ww_reader_next_worker(r, &worker, err)) > 0)
+        ww_judge_worker(j, &worker);
+    while (got == 0 && (got = ww_reader_next_payload(r, &payload, err)) > 0) {
+        ww_judge_payload(j, &payload);
+        got = 0;
+    }
+    while (got == 0 && (got = ww_reader_next_exchange(r, &x, err)) > 0) {
+        ww_judge_exchange(j, x);
+        got = 0;
+    }
+    return got;
+}
+
+int judgement_baseline(const struct config *c, struct baseline **out, struct ww_err *err)
+{
+    *out = NULL;
+    if (c->baseline.ptr == NULL && c->update_baseline)
+        return ww_err_set(err, WW_EUSAGE,
+                          "--update-baseline wants to know which: --baseline FILE");
+    if (c->baseline.ptr == NULL)
+        return WW_OK;
+    *out = baseline_load(c->baseline, c->update_baseline, err);
+    return *out == NULL ? err->code : WW_OK;
+}
+
+/* A run that was not whole says nothing about what is gone. */
+static int update(struct judgement *j, const struct judgement_input *in,
+                  struct policy_input *policy, const struct ww_verdict *v, struct ww_err *err)
+{
+    const struct config *c = in->config;
+
+    if (!c->update_baseline || in->trouble.ptr != NULL)
+        return WW_OK;
+    if (baseline_update(in->baseline, c->baseline, v, policy->now_us, err) < 0)
+        return err->code;
+    j->updated = baseline_load(c->baseline, false, err);
+    policy->baseline = j->updated;
+    return j->updated == NULL ? err->code : WW_OK;
+}
+
+int judgement_open(struct judgement *j, const struct judgement_input *in, struct ww_err *err)
+{
+    struct policy_input policy = { .config = in->config,
+                                   .baseline = in->baseline,
+                                   .trouble = in->trouble,
+                                   .now_us = ww_clock_wall_us() };
+
+    *j = (struct judgement){ 0 };
+    if (in->trace != NULL) {
+        j->reader = ww_reader_open(in->trace, err);
+        if (j->reader == NULL) {
+            /* Whatever is in the way, it is an unreadable trace to whoever asked for it. */
+            err->code = WW_EINPUT;
+            return err->code;
+        }
+    }
+    j->judge = ww_judge_new(&in->config->judge);
+    if (j->reader != NULL && feed(j->judge, j->reader, err) < 0)
+        return ww_err_wrap(err, "%s", in->trace);
+
+    const struct ww_verdict *v = ww_judge_finish(j->judge);
+
+    if (update(j, in, &policy, v, err) < 0)
+        return err->code;
+    policy_apply(&policy, v, &j->policy);
+    return WW_OK;
+}
+
+void judgement_close(struct judgement *j)
+{
+    policy_release(&j->policy);
+    baseline_free(j->updated);
+    ww_judge_free(j->judge);
+    ww_reader_close(j->reader);
+    *j = (struct judgement){ 0 };
+}
+
+struct ww_report judgement_report(struct judgement *j, ww_str name,
+                                  const struct ww_exchange_source *exchanges)
+{
+    return (struct ww_report){ .verdict = &j->policy.verdict,
+                               .style = { .trace = name, .policy = j->policy.report },
+                               .exchanges = j->reader == NULL ? NULL : exchanges };
+}
+
+static void tell_notes(const struct policy *p)
+{
+    ww_str rest = ww_buf_str(&p->notes);
+    ww_str line;
+    struct ww_buf out;
+
+    ww_buf_init(&out, 2u << 20);
+    while (ww_str_cut(&rest, '\n', &line) && line.len > 0)
+        ww_buf_printf(&out, "whichworker: " WW_STRF "\n", WW_STRV(line));
+    write_all(STDERR_FILENO, ww_buf_str(&out));
+    ww_buf_release(&out);
+}
+
+int judgement_write(struct judgement *j, const struct config *c, ww_str name,
+                    struct ww_err *err)
+{
+    struct ww_exchange_source source = { 0 };
+    struct ww_report report;
+
+    if (j->reader != NULL)
+        source = reports_source(j->reader);
+    report = judgement_report(j, name, &source);
+    tell_notes(&j->policy);
+    return reports_write(&c->reports, &report, err);
+}

@@ -1,0 +1,42 @@
+/* cli: a recorded trace, judged, held against the policy, and reported. */
+#ifndef WW_JUDGEMENT_H
+#define WW_JUDGEMENT_H
+
+#include "policy.h"
+
+#include <whichworker/store.h>
+
+/* Borrows all of it. */
+struct judgement_input {
+    const struct config *config;
+    const char *trace;         /* NULL: nothing was recorded */
+    ww_str trouble;            /* why the run is not whole; absent: it is */
+    struct baseline *baseline; /* NULL: none */
+};
+
+/* Owns its parts. Zeroed: nothing. */
+struct judgement {
+    struct ww_reader *reader; /* NULL: nothing was recorded */
+    struct ww_judge *judge;
+    struct baseline *updated;
+    struct policy policy;
+};
+
+/* What --baseline names; *out is NULL without it. WW_EUSAGE if it cannot be read. */
+int judgement_baseline(const struct config *c, struct baseline **out, struct ww_err *err);
+
+/* Reads and judges; writes the baseline anew if that is asked for. < 0 and err: the trace is
+ * unreadable, or the baseline cannot be written. Close it whatever came of it. */
+int judgement_open(struct judgement *j, const struct judgement_input *in, struct ww_err *err);
+void judgement_close(struct judgement *j);
+
+/* The reports that go to files, then the notes of the policy on standard error. `name`: the
+ * trace's, for headings; may be absent. */
+int judgement_write(struct judgement *j, const struct config *c, ww_str name,
+                    struct ww_err *err);
+
+/* What all formats are made from: all but colour and width. */
+struct ww_report judgement_report(struct judgement *j, ww_str name,
+                                  const struct ww_exchange_source *exchanges);
+
+#endif
