@@ -16,6 +16,7 @@ struct ww_proxy_config {
     uint32_t attrib_timeout_ms;   /* how long a request may be held until a worker accepts */
     uint32_t handover_timeout_ms; /* how long an accepted one may wait for its final owner */
     uint32_t drain_timeout_ms; /* what is in flight when the proxy is stopped may take this */
+    uint64_t max_connections;   /* of clients: at so many parts.gate is closed; 0: any number */
     uint64_t max_head_bytes;   /* of a request (431) and of a response (502) */
     uint64_t max_body_bytes;   /* of a request: 413; 0: no limit */
     ww_str worker_header;      /* the response field with the worker's own PID; absent: none */
@@ -40,6 +41,8 @@ struct ww_proxy_parts {
     struct ww_sink *sink; /* takes every exchange that had at least a byte of a request */
     /* Whether a new request may be read: false while the recorder is behind. May be NULL. */
     bool (*may_begin)(void *ctx);
+    /* No further client may be taken, or one may again. Called when that changes. May be NULL. */
+    void (*gate)(void *ctx, bool open);
     void *ctx;
 };
 
@@ -52,6 +55,7 @@ struct ww_proxy_stats {
     uint64_t dials;                  /* upstream connections */
     uint64_t held;                   /* requests that had to wait until a worker was known */
     size_t clients;                  /* connected now */
+    uint64_t times_full;             /* the gate was closed */
 };
 
 struct ww_proxy;

@@ -87,6 +87,11 @@ typedef void ww_accept_cb(void *ctx, struct ww_stream *s, const struct ww_addr *
 
 struct ww_listener *ww_listener_new(struct ww_loop *l, const struct ww_addr *addr,
                                     ww_accept_cb *on_accept, void *ctx, struct ww_err *err);
+
+/* While it is paused, connections stay in the kernel's queue (and one in libuv's hands). Going
+ * on may call on_accept at once. */
+void ww_listener_pause(struct ww_listener *l, bool paused);
+
 const struct ww_addr *ww_listener_addr(const struct ww_listener *l); /* with the port it got */
 void ww_listener_free(struct ww_listener *l); /* NULL is fine; what was accepted lives on */
 

@@ -67,6 +67,9 @@ const struct option_row options_table[] = {
     { .name = "markdown", BOOL(markdown), .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },
     { .name = "max-body", SIZE(proxy.max_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "0",
       .help = "the largest request body (then 413); 0: any" },
+    { .name = "max-connections", SIZE(proxy.max_connections), .commands = FOR_PROXY, .arg = "COUNT", .dflt = "0",
+      .help = "how many clients at once; 0: as many as there are descriptors for",
+      .text = "Further ones wait in the kernel's queue until one of these leaves." },
     { .name = "max-head", SIZE(proxy.max_head_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "32k",
       .help = "the largest head of a request (then 431) or of a response (then 502)",
       .text = "Also what the trailers of a chunked body may have, which are read and dropped, and its chunk\n"

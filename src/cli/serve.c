@@ -19,6 +19,9 @@
 #define QUEUE_MAX_BYTES  (64u << 20)
 #define QUEUE_LINGER_MS  25
 
+/* Descriptors that are not for connections: the trace, the loop, the looks into /proc. */
+#define DESCRIPTORS_KEPT 64
+
 /*
  * proxy ─▶ queue ─▶ (recorder's thread) recorder ─▶ redact ─▶ live lines
  *                                                          └▶ writer
@@ -178,6 +181,14 @@ static void on_reports(void *ctx)
     ww_preload_drain(w->preload, w->i);
 }
 
+static void gate(void *ctx, bool open)
+{
+    struct server *s = ctx;
+
+    if (s->listener != NULL)
+        ww_listener_pause(s->listener, !open);
+}
+
 static void on_idle(void *ctx)
 {
     struct server *s = ctx;
@@ -270,6 +281,16 @@ static int open_preload(struct server *s, struct ww_looker *out, struct ww_err *
     return WW_OK;
 }
 
+/* Where none is set: so many that the descriptors suffice for each client and its upstream. */
+static uint64_t connections_that_fit(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return l.rlim_cur > 2 * DESCRIPTORS_KEPT ? (l.rlim_cur - DESCRIPTORS_KEPT) / 2 : 1;
+}
+
 static int open_proxy(struct server *s, const struct config *c, const struct ww_addr *upstream,
                       struct ww_err *err)
 {
@@ -292,10 +313,14 @@ static int open_proxy(struct server *s, const struct config *c, const struct ww_
         .looker = looker,
         .sink = ww_queue_sink(s->queue),
         .may_begin = may_begin,
+        .gate = gate,
         .ctx = s,
     };
+    struct ww_proxy_config cfg = c->proxy;
 
-    s->proxy = ww_proxy_new(&c->proxy, &parts, err);
+    if (cfg.max_connections == 0)
+        cfg.max_connections = connections_that_fit();
+    s->proxy = ww_proxy_new(&cfg, &parts, err);
     return s->proxy == NULL ? err->code : WW_OK;
 }
 

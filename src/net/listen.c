@@ -22,6 +22,8 @@ struct ww_listener {
     struct ww_addr addr;
     ww_accept_cb *on_accept;
     void *ctx;
+    bool paused;
+    bool waiting; /* libuv holds a connection for us, and listens no further until it is taken */
 };
 
 static void peer_of(struct ww_socket *k, struct ww_addr *out)
@@ -41,26 +43,40 @@ static void peer_of(struct ww_socket *k, struct ww_addr *out)
     ww_addr_format(out);
 }
 
-static void on_connection(uv_stream_t *uv, int status)
+static void take(struct ww_listener *l)
 {
-    struct ww_listener *l = uv->data;
     struct ww_addr peer;
-
-    if (status < 0) {
-        /* Out of descriptors, most likely: libuv drops the connection and goes on listening. */
-        ww_log(WW_LOG_ERROR, "accept failed", "error=%s", uv_strerror(status));
-        return;
-    }
-
     struct ww_socket *k = ww_socket_new(l->loop, l->addr.sa.ss_family);
 
-    if (uv_accept(uv, &k->uv) < 0) {
+    l->waiting = false;
+    if (uv_accept(&l->uv, &k->uv) < 0) {
         ww_stream_close(&k->stream);
         return;
     }
     k->stream.connected = true;
     peer_of(k, &peer);
     l->on_accept(l->ctx, &k->stream, &peer);
+}
+
+static void on_connection(uv_stream_t *uv, int status)
+{
+    struct ww_listener *l = uv->data;
+
+    if (status < 0) {
+        /* Out of descriptors, most likely: libuv drops the connection and goes on listening. */
+        ww_log(WW_LOG_ERROR, "accept failed", "error=%s", uv_strerror(status));
+        return;
+    }
+    l->waiting = true;
+    if (!l->paused)
+        take(l);
+}
+
+void ww_listener_pause(struct ww_listener *l, bool paused)
+{
+    l->paused = paused;
+    if (!paused && l->waiting)
+        take(l);
 }
 
 /* A socket file that nobody listens on any more is in the way of bind; a live one is not ours.

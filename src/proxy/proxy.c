@@ -49,12 +49,27 @@ const struct ww_proxy_stats *ww_proxy_stats(const struct ww_proxy *p)
     return &p->stats;
 }
 
+static void set_gate(struct ww_proxy *p)
+{
+    bool full = p->cfg.max_connections > 0 && p->stats.clients >= p->cfg.max_connections;
+
+    if (full == p->full || p->parts.gate == NULL || p->draining)
+        return;
+    p->full = full;
+    if (full && p->stats.times_full++ == 0)
+        ww_log(WW_LOG_WARN, "full", "clients=%zu; further ones wait until one leaves",
+               p->stats.clients);
+    p->parts.gate(p->parts.ctx, !full);
+}
+
 void ww_proxy_take(struct ww_proxy *p, struct ww_stream *s, const struct ww_addr *peer)
 {
-    if (p->draining)
+    if (p->draining) {
         ww_stream_close(s);
-    else
-        client_new(p, s, peer);
+        return;
+    }
+    client_new(p, s, peer);
+    set_gate(p);
 }
 
 void proxy_emit(struct ww_proxy *p, struct ww_exchange *x)
@@ -82,6 +97,7 @@ void proxy_forget(struct client *c)
     if (c->next != NULL)
         c->next->prev = c->prev;
     p->stats.clients--;
+    set_gate(p);
     if (p->draining && p->clients == NULL)
         ww_timer_start(p->drain_timer, 0);
 }

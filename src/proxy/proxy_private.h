@@ -109,6 +109,7 @@ struct ww_proxy {
     int64_t wall_offset_us; /* what makes a monotonic time a time since 1970 */
     uint32_t run;           /* the beginning of our request ids */
     bool draining;
+    bool full; /* the gate is closed */
     struct ww_timer *drain_timer;
     ww_loop_cb *on_idle;
     void *on_idle_ctx;

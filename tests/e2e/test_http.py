@@ -1,6 +1,8 @@
 """HTTP/1.1 in both directions: framing, errors, limits, clients and workers that go away."""
+import functools
 import hashlib
 import http.client
+import resource
 import socket
 import sqlite3
 import threading
@@ -8,8 +10,8 @@ import time
 
 import pytest
 
-from client import Client, Responses, connect, raw, read_all
-from servers import SANITIZED, Gunicorn, Origin, free_port
+from client import Client, Responses, connect, many, raw, read_all
+from servers import SANITIZED, Gunicorn, Origin, Proxy, free_port
 from whoami import DECLARED_BY_DIE, pattern, pattern_sha256
 
 SIZES = [0, 1, 65535, 65536, 65537, 5 * 1024 * 1024]
@@ -527,3 +529,29 @@ def test_many_connections_at_once(proxy):
     for thread in threads:
         thread.join()
     assert not errors, errors[:3]
+
+
+def test_clients_beyond_the_limit_wait_until_one_leaves(origin, proxied):
+    proxy = proxied(origin, "--max-connections", "2")
+    first, second = Client(proxy), Client(proxy)
+    assert first.get("/").status == 200 and second.get("/").status == 200
+    with Client(proxy) as third:
+        third.conn.connect()
+        third.conn.sock.settimeout(0.2)
+        third.conn.request("GET", "/")
+        with pytest.raises(TimeoutError):
+            third.conn.getresponse()
+    with Client(proxy) as fourth:
+        first.close()
+        assert fourth.get("/").status == 200
+    second.close()
+    proxy.wait_for_log(r"warn full clients=2")
+
+
+def test_a_burst_beyond_the_descriptors_is_served_in_turn(origin, start):
+    """64 clients at once on a proxy that may open 160 files: it takes what it can, and loses none."""
+    few = functools.partial(resource.setrlimit, resource.RLIMIT_NOFILE, (160, 160))
+    proxy = start(Proxy, origin.address, preexec_fn=few)
+    replies = many(proxy, "/", 300, 64, fresh=True)
+    assert [r.status for r in replies] == [200] * 300
+    assert "accept failed" not in proxy.text()

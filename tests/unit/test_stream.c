@@ -444,6 +444,18 @@ static void a_full_unix_backlog_is_tried_again(void **state)
     unlink(text + strlen("unix:"));
 }
 
+static void a_paused_listener_lets_them_wait(void **state)
+{
+    struct net *n = *state;
+
+    ww_listener_pause(n->listener, true);
+    dial(n);
+    turn_a_little(n);
+    assert_null(n->server.stream);
+    ww_listener_pause(n->listener, false);
+    wait_for(n, n->server.stream != NULL);
+}
+
 static void a_port_that_is_taken_is_said(void **state)
 {
     struct net *n = *state;
@@ -487,6 +499,7 @@ int main(void)
           .test_func = a_full_unix_backlog_is_tried_again,
           .setup_func = set_up_bare,
           .teardown_func = tear_down },
+        BOTH(a_paused_listener_lets_them_wait),
         TCP(a_port_that_is_taken_is_said),
     };
 
