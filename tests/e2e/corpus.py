@@ -51,6 +51,7 @@ SERVERS = ("sync", "gthread", "uvicorn")
 ENOUGH = 3
 SICK_ROUNDS, HEALTHY_ROUNDS = 6, 2
 RUN_SECONDS = 120
+ACCUSING = ("read-lost", "read-lower", "reset")
 SURE = ("likely", "confirmed", "proven")
 FACTS = {"SICK": None, "EXPECT": {}, "SERVERS": SERVERS, "WORKERS": 3, "GUNICORN": (), "ENV": {},
          "ROUNDS": None, "EXCUSED": None, "prepare": False, "asgi": False}
@@ -222,7 +223,8 @@ def play(name, server, directory):
     try:
         with Proxy(directory, backend.address, "--quiet") as proxy:
             rounds = travel(name, said, proxy.url, directory / "oracle.jsonl")
-            proxy.stop()
+            if proxy.stop() != 0:
+                raise RuntimeError("the proxy failed\n" + proxy.tail())
     except BaseException as error:
         raise RuntimeError("%s\n%s" % (error, backend.tail())) from error
     finally:
@@ -263,7 +265,7 @@ def compare(said, directory):
     trace = directory / "proxy-0.db"
     done = whichworker("report", trace, "--format", "json", "--fail-on", "likely")
     (directory / "report.json").write_text(done.stdout)
-    if done.returncode not in (0, 1, 2):
+    if done.returncode not in (0, 1, 2) or done.stderr:
         raise RuntimeError("report: exit %d: %s" % (done.returncode, done.stderr))
     report, lost = json.loads(done.stdout), losses(directory / "oracle.jsonl")
     with sqlite3.connect(trace) as db:
@@ -276,12 +278,15 @@ def compare(said, directory):
 
 
 def judged(finding, said, request_of, lost):
-    """A finding, and whether the oracle agrees: one of its witnesses shows a loss."""
+    """A finding, and whether the oracle agrees: one of its witnesses lost something, and so did each
+    that is said to."""
     witnesses = [request_of[e["exchange"]] for e in finding["evidence"]]
+    accused = [request_of[e["exchange"]] for e in finding["evidence"] if e["role"] in ACCUSING]
     wanted = said["EXPECT"].get("cause")
     return {"guarantee": finding["guarantee"], "grade": finding["grade"], "cause": finding["cause"],
             "resource": finding["resource"], "message": finding["message"], "witnesses": witnesses,
-            "sure": finding["grade"] in SURE, "right": any(w in lost for w in witnesses),
+            "sure": finding["grade"] in SURE,
+            "right": any(w in lost for w in witnesses) and all(w in lost for w in accused),
             "expected": finding["guarantee"] in said["EXPECT"].get("guarantees", ()),
             "cause_right": finding["cause"] in (wanted if isinstance(wanted, set) else {wanted})}
 
