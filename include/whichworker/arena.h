@@ -10,6 +10,7 @@ struct ww_arena_block;
 struct ww_arena {
     struct ww_arena_block *block; /* the newest; older ones hang behind it */
     size_t used;                  /* bytes handed out, of all blocks */
+    size_t held;                  /* bytes that the blocks take */
     size_t limit;                 /* used never passes it; SIZE_MAX for none */
 };
 

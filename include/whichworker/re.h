@@ -14,8 +14,8 @@ void ww_re_free(struct ww_re *re); /* NULL is fine */
 /*
  * Whether it matches somewhere in s at or after `from`. Writes the whole match and, if out_capture
  * is not NULL, the first capture group (absent if it took no part). Both borrow s. A match that
- * reaches the limit of steps, of memory or of time (1 s) counts as none. May be called from one
- * thread at a time for each re.
+ * reaches the limit of steps, of memory or of time (1 s) counts as none. May be called from
+ * several threads: they wait for each other.
  */
 bool ww_re_match(struct ww_re *re, ww_str s, size_t from, ww_str *out_whole, ww_str *out_capture);
 

@@ -19,6 +19,9 @@ struct ww_writer *ww_writer_new(const char *path, const struct ww_run *run, stru
  * writes nothing more, counts what it could not write, and goes on taking. */
 struct ww_sink *ww_writer_sink(struct ww_writer *w);
 
+/* The same for an exchange that somebody goes on using: borrows it. */
+void ww_writer_exchange(struct ww_writer *w, const struct ww_exchange *x);
+
 /* Makes what came so far durable against a killed process; call when there is a pause. */
 void ww_writer_commit(struct ww_writer *w);
 

@@ -78,6 +78,7 @@ static struct ww_arena_block *block_new(struct ww_arena *a, size_t bytes)
     b->size = size;
     b->older = a->block;
     a->block = b;
+    a->held += sizeof(*b) + size;
     return b;
 }
 
@@ -154,4 +155,5 @@ void ww_arena_release(struct ww_arena *a)
     }
     a->block = NULL;
     a->used = 0;
+    a->held = 0;
 }

@@ -5,6 +5,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 /* A pattern that needs more steps on one subject is treated as not matching: user patterns meet
@@ -24,6 +25,8 @@
 #define GUARD             "(?C)"
 
 struct ww_re {
+    pthread_mutex_t
+        lock; /* held while it matches: several threads judge by one configuration */
     pcre2_code *code;
     pcre2_match_data *data;
     pcre2_match_context *limits;
@@ -101,6 +104,7 @@ struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
 
     struct ww_re *re = ww_xcalloc(1, sizeof(*re));
 
+    pthread_mutex_init(&re->lock, NULL);
     re->code = code;
     /* Without JIT (a hardened kernel, another processor) the interpreter does the same, slower.
      */
@@ -121,6 +125,7 @@ void ww_re_free(struct ww_re *re)
 {
     if (re == NULL)
         return;
+    pthread_mutex_destroy(&re->lock);
     pcre2_jit_stack_free(re->stack);
     pcre2_match_context_free(re->limits);
     pcre2_match_data_free(re->data);
@@ -142,21 +147,19 @@ bool ww_re_match(struct ww_re *re, ww_str s, size_t from, ww_str *out_whole,
 
     if (from > s.len)
         return false;
-
+    s.ptr = subject;
+    pthread_mutex_lock(&re->lock);
     re->starts = 0;
     re->deadline_us = 0;
 
     int found =
         pcre2_match(re->code, (PCRE2_SPTR)subject, s.len, from, 0, re->data, re->limits);
-
-    if (found <= 0)
-        return false;
-
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(re->data);
 
-    s.ptr = subject;
-    *out_whole = group(at, 0, s);
-    if (out_capture != NULL)
+    if (found > 0)
+        *out_whole = group(at, 0, s);
+    if (found > 0 && out_capture != NULL)
         *out_capture = found > 1 ? group(at, 1, s) : (ww_str){ 0 };
-    return true;
+    pthread_mutex_unlock(&re->lock);
+    return found > 0;
 }

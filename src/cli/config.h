@@ -23,6 +23,9 @@ struct config {
     bool quiet;
     bool verbose;
     bool keep_secrets;
+    bool no_judge;
+    uint64_t live_window; /* exchanges that are judged while the proxy runs */
+    uint64_t live_memory; /* and how much memory they may take */
     bool no_color;
     bool help;
     bool version;

@@ -1,5 +1,5 @@
 /* Lines of a running proxy: worker, session, request, status, time; splits are marked. */
-#include "live.h"
+#include "judging.h"
 
 #include <whichworker/arena.h>
 #include <whichworker/judge.h>
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ struct live {
     int fd;
     bool lines;
     bool colour;
+    pthread_mutex_t lock; /* guards the next two; all else is the recorder's */
     struct ww_buf out;
     uint64_t left_out;
     struct ww_sessions *sessions;
@@ -70,6 +72,7 @@ struct live *live_new(int fd, bool lines, bool colour)
     l->lines = lines;
     l->colour = colour;
     l->sessions = ww_sessions_new(NULL);
+    pthread_mutex_init(&l->lock, NULL);
     ww_buf_init(&l->out, WAITING_MAX_BYTES);
     return l;
 }
@@ -80,6 +83,7 @@ void live_free(struct live *l)
         return;
     ww_sessions_free(l->sessions);
     ww_buf_release(&l->out);
+    pthread_mutex_destroy(&l->lock);
     free(l->worker);
     free(l->last);
     free(l);
@@ -130,9 +134,12 @@ void live_worker(struct live *l, const struct ww_worker *w)
         l->worker[i].exchanges = 0;
     }
     l->worker[i].worker = *w;
-    if (l->lines && w->ended_us != 0)
-        ww_buf_printf(&l->out, "             worker %" PRId32 " (w%" PRIu32 ") has ended\n",
-                      w->id.pid, w->slot);
+    if (!l->lines || w->ended_us == 0)
+        return;
+    pthread_mutex_lock(&l->lock);
+    ww_buf_printf(&l->out, "             worker %" PRId32 " (w%" PRIu32 ") has ended\n",
+                  w->id.pid, w->slot);
+    pthread_mutex_unlock(&l->lock);
 }
 
 /* Another worker than the session's exchange just before, which had ended when this one began.
@@ -171,13 +178,26 @@ static void put_worker(struct live *l, const struct ww_exchange *x, size_t worke
         ww_buf_add_c(&l->out, "\033[0m");
 }
 
+/* Locked. A line that does not fit whole is left out whole. */
+static void end_line(struct live *l, size_t before)
+{
+    ww_buf_add_char(&l->out, '\n');
+    if (!l->out.full)
+        return;
+    l->out.len = before;
+    l->out.full = false;
+    l->left_out++;
+}
+
 static void put_line(struct live *l, const struct ww_exchange *x, size_t session, size_t worker,
                      bool split)
 {
     char when[WW_TIME_TEXT];
     ww_str target = ww_str_upto(x->target, TARGET_MAX_BYTES);
-    size_t before = l->out.len;
+    size_t before;
 
+    pthread_mutex_lock(&l->lock);
+    before = l->out.len;
     ww_time_text(x->started_us, when);
     ww_buf_printf(&l->out, "%.12s ", when + 11);
     put_worker(l, x, worker);
@@ -195,15 +215,11 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
         ww_buf_printf(&l->out, "  %s", ww_end_token(x->end));
     if (split)
         ww_buf_add_c(&l->out, l->colour ? "  \033[1m<- split\033[0m" : "  <- split");
-    ww_buf_add_char(&l->out, '\n');
-    if (l->out.full) {
-        l->out.len = before;
-        l->out.full = false;
-        l->left_out++;
-    }
+    end_line(l, before);
+    pthread_mutex_unlock(&l->lock);
 }
 
-void live_exchange(struct live *l, const struct ww_exchange *x)
+uint64_t live_exchange(struct live *l, const struct ww_exchange *x)
 {
     if (l->lasts >= SESSIONS_MAX)
         forget_sessions(l);
@@ -219,6 +235,7 @@ void live_exchange(struct live *l, const struct ww_exchange *x)
         l->worker[worker].exchanges++;
     if (l->lines)
         put_line(l, x, session, worker, split);
+    return l->forgotten + session + 1;
 }
 
 static bool is_writable(int fd)
@@ -228,7 +245,8 @@ static bool is_writable(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-void live_flush(struct live *l)
+/* Locked. */
+static void flush(struct live *l)
 {
     while (l->out.len > 0 && is_writable(l->fd)) {
         /* A pipe that is writable takes this much without blocking (POSIX: PIPE_BUF). */
@@ -247,6 +265,33 @@ void live_flush(struct live *l)
                       l->left_out);
         l->left_out = 0;
     }
+}
+
+void live_flush(struct live *l)
+{
+    pthread_mutex_lock(&l->lock);
+    flush(l);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void live_tell(struct live *l, enum live_tone tone, ww_str line)
+{
+    static const char *const ink[] = {
+        [LIVE_ALARM] = "\033[1;31m", [LIVE_WARNING] = "\033[33m", [LIVE_ASIDE] = "\033[2m"
+    };
+    char when[WW_TIME_TEXT];
+
+    ww_time_text(ww_clock_wall_us(), when);
+    pthread_mutex_lock(&l->lock);
+
+    size_t before = l->out.len;
+
+    ww_buf_printf(&l->out, "%.12s %s", when + 11, l->colour ? ink[tone] : "");
+    ww_buf_add(&l->out, line);
+    ww_buf_add_c(&l->out, l->colour ? "\033[0m" : "");
+    end_line(l, before);
+    flush(l);
+    pthread_mutex_unlock(&l->lock);
 }
 
 static const char *s_of(uint64_t n)
@@ -298,7 +343,8 @@ static void put_attribution(const struct live *l, const struct live_ending *e,
                           ww_end_token((enum ww_end)end), ww_end_sentence((enum ww_end)end));
 }
 
-void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out)
+void live_summary(const struct live *l, const struct live_ending *e,
+                  const struct judging *judging, struct ww_buf *out)
 {
     size_t sessions = l->forgotten + l->lasts;
     size_t workers = l->workers_forgotten + l->workers;
@@ -322,6 +368,8 @@ void live_summary(const struct live *l, const struct live_ending *e, struct ww_b
     if (e->lost > 0)
         ww_buf_printf(out, "  %" PRIu64 " exchange%s could NOT be recorded\n", e->lost,
                       s_of(e->lost));
+    if (judging != NULL)
+        judging_summary(judging, out);
     if (e->trace.len > 0) {
         ww_buf_add_c(out, "judge it: whichworker report ");
         ww_buf_add_printable(out, e->trace);

@@ -10,10 +10,15 @@ struct live;
 struct live *live_new(int fd, bool lines, bool colour);
 void live_free(struct live *l); /* NULL is fine */
 
-/* On the recorder's thread. */
-void live_exchange(struct live *l, const struct ww_exchange *x); /* redacted already */
+/* On the recorder's thread. live_exchange gives the session's number in the lines, from 1 on.
+ */
+uint64_t live_exchange(struct live *l, const struct ww_exchange *x); /* redacted already */
 void live_worker(struct live *l, const struct ww_worker *w);
 void live_flush(struct live *l);
+
+/* A line of its own, with the time before it; also without `lines`. On any thread, at once. */
+enum live_tone { LIVE_ALARM, LIVE_WARNING, LIVE_ASIDE };
+void live_tell(struct live *l, enum live_tone tone, ww_str line);
 
 /* When the recorder's thread has ended: what has been seen, and where it went. */
 struct live_ending {
@@ -23,6 +28,9 @@ struct live_ending {
     double seconds;
     ww_str trace; /* absent: none was recorded */
 };
-void live_summary(const struct live *l, const struct live_ending *e, struct ww_buf *out);
+/* judging: NULL if nobody judged. */
+struct judging;
+void live_summary(const struct live *l, const struct live_ending *e,
+                  const struct judging *judging, struct ww_buf *out);
 
 #endif

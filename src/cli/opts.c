@@ -15,6 +15,7 @@
 #define STR(f)     .type = OPT_STR, .offset = FIELD(f, ww_str)
 #define ADDR(f)    .type = OPT_ADDR, .offset = FIELD(f, ww_str)
 #define MSEC(f)    .type = OPT_MSEC, .offset = FIELD(f, uint32_t)
+#define COUNT(f)   .type = OPT_COUNT, .offset = FIELD(f, uint64_t)
 #define SIZE(f)    .type = OPT_SIZE, .offset = FIELD(f, uint64_t)
 #define SHARE(f)   .type = OPT_SHARE, .offset = FIELD(f, double)
 #define FORMAT(f)  .type = OPT_FORMAT, .offset = FIELD(f, const struct ww_report_format *)
@@ -64,6 +65,13 @@ const struct option_row options_table[] = {
               "values can be recognised and nothing else." },
     { .name = "listen", ADDR(listen), .commands = FOR_PROXY, .arg = "ADDR", .dflt = "127.0.0.1:8080",
       .help = "where clients connect; port 0 takes any free one" },
+    { .name = "live-memory", SIZE(live_memory), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "64M",
+      .help = "how much memory the exchanges may take that are judged while the proxy runs",
+      .text = "As much again is taken for what comes during a judging, and by the judge itself, for a moment." },
+    { .name = "live-window", COUNT(live_window), .commands = FOR_PROXY, .arg = "COUNT", .dflt = "10000",
+      .help = "how many of the newest exchanges are judged while the proxy runs",
+      .text = "What is older is forgotten, as if the proxy had been started later; the trace keeps all of it, and\n"
+              "`whichworker report` judges all of it." },
     { .name = "markdown", BOOL(markdown), .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },
     { .name = "max-body", SIZE(proxy.max_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "0",
       .help = "the largest request body (then 413); 0: any" },
@@ -80,6 +88,10 @@ const struct option_row options_table[] = {
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
     { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
       .help = "open no connection: look only at what is there" },
+    { .name = "no-judge", BOOL(no_judge), .commands = FOR_PROXY,
+      .help = "judge nothing while the proxy runs",
+      .text = "By default the newest exchanges are judged again whenever something has come, at the cost of at most\n"
+              "a twentieth of one processor, and what is found is told at once." },
     { .name = "no-preload", BOOL(no_preload), .commands = FOR_RUN,
       .help = "load nothing into the backend: only the kernel tells who accepted",
       .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
@@ -127,6 +139,17 @@ const struct option_row options_table[] = {
 static void *field_of(struct config *c, const struct option_row *o)
 {
     return (char *)c + o->offset;
+}
+
+static int set_count(uint64_t *out, ww_str value, struct ww_err *err)
+{
+    uint64_t count;
+
+    if (!ww_str_u64(value, &count) || count == 0)
+        return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is not a number from 1 on",
+                          WW_STRV(value));
+    *out = count;
+    return WW_OK;
 }
 
 static int set_share(double *out, ww_str value, struct ww_err *err)
@@ -203,6 +226,8 @@ int option_set(struct config *c, const struct option_row *o, ww_str value, struc
         return set_str(field, value, err);
     case OPT_MSEC:
         return set_time(field, value, err);
+    case OPT_COUNT:
+        return set_count(field, value, err);
     case OPT_SIZE:
         return ww_units_size(value, field, err);
     case OPT_SHARE:

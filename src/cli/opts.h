@@ -21,6 +21,7 @@ enum option_type {
     OPT_STR,
     OPT_ADDR,
     OPT_MSEC,
+    OPT_COUNT,
     OPT_SIZE,
     OPT_SHARE,
     OPT_FORMAT,

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include "command.h"
+#include "judging.h"
 #include "live.h"
 
 #include <whichworker/log.h>
@@ -24,7 +25,8 @@
 
 /*
  * proxy ─▶ queue ─▶ (recorder's thread) recorder ─▶ redact ─▶ live lines
- *                                                          └▶ writer
+ *                                                          ├▶ writer
+ *                                                          └▶ judging (a thread) ─▶ live lines
  */
 struct recorder {
     struct ww_sink sink; /* first: a sink pointer is a recorder pointer */
@@ -33,6 +35,7 @@ struct recorder {
     bool told_error;
     struct live *live;
     struct ww_writer *writer; /* NULL: no trace */
+    struct judging *judging;  /* NULL: --no-judge */
 };
 
 /* One of the sockets on which reports of the shim come. */
@@ -64,15 +67,15 @@ static void record_exchange(struct ww_sink *s, struct ww_exchange *x)
     struct recorder *r = (struct recorder *)s;
 
     ww_exchange_redact(x, r->keep_secrets ? NULL : &r->key);
-    live_exchange(r->live, x);
-    if (r->writer == NULL) {
+
+    uint64_t session = live_exchange(r->live, x);
+
+    if (r->writer != NULL)
+        ww_writer_exchange(r->writer, x);
+    if (r->judging != NULL)
+        judging_take(r->judging, x, session);
+    else
         ww_exchange_free(x);
-        return;
-    }
-
-    struct ww_sink *out = ww_writer_sink(r->writer);
-
-    out->exchange(out, x);
 }
 
 static void record_worker(struct ww_sink *s, const struct ww_worker *w)
@@ -80,6 +83,8 @@ static void record_worker(struct ww_sink *s, const struct ww_worker *w)
     struct recorder *r = (struct recorder *)s;
 
     live_worker(r->live, w);
+    if (r->judging != NULL)
+        judging_worker(r->judging, w);
     if (r->writer != NULL) {
         struct ww_sink *out = ww_writer_sink(r->writer);
 
@@ -226,6 +231,31 @@ static void raise_descriptor_limit(void)
     }
 }
 
+static void on_finding(void *ctx, enum live_tone tone, ww_str line)
+{
+    const struct server *s = ctx;
+
+    live_tell(s->recorder.live, tone, line);
+}
+
+static int open_judging(struct server *s, const struct config *c, const struct ww_run *run,
+                        struct ww_err *err)
+{
+    const struct judging_config judging = {
+        .judge = c->judge,
+        .run = *run,
+        .max_exchanges = (size_t)c->live_window,
+        .max_bytes = (size_t)c->live_memory,
+        .tell = on_finding,
+        .ctx = s,
+    };
+
+    if (c->no_judge)
+        return WW_OK;
+    s->recorder.judging = judging_new(&judging, err);
+    return s->recorder.judging == NULL ? err->code : WW_OK;
+}
+
 static int open_recorder(struct server *s, const struct config *c,
                          const struct ww_addr *upstream, struct ww_err *err)
 {
@@ -244,18 +274,21 @@ static int open_recorder(struct server *s, const struct config *c,
     r->keep_secrets = c->keep_secrets;
     ww_mac_key_random(&r->key);
     r->live = live_new(STDERR_FILENO, !c->quiet, wants_colour(c, STDERR_FILENO));
-    if (c->trace.len > 0) {
-        struct ww_run run = { .started_us = s->started_us };
 
-        snprintf(run.version, sizeof(run.version), "%s", WW_VERSION);
-        snprintf(run.upstream, sizeof(run.upstream), "%s", upstream->text);
-        snprintf(run.upstream_connections, sizeof(run.upstream_connections), "fresh");
-        snprintf(run.schedule, sizeof(run.schedule), "natural");
+    struct ww_run run = { .started_us = s->started_us };
+
+    snprintf(run.version, sizeof(run.version), "%s", WW_VERSION);
+    snprintf(run.upstream, sizeof(run.upstream), "%s", upstream->text);
+    snprintf(run.upstream_connections, sizeof(run.upstream_connections), "fresh");
+    snprintf(run.schedule, sizeof(run.schedule), "natural");
+    if (c->trace.len > 0) {
         /* Slices of the command line end where the argument ends. */
         r->writer = ww_writer_new(c->trace.ptr, &run, err);
         if (r->writer == NULL)
             return err->code;
     }
+    if (open_judging(s, c, &run, err) < 0)
+        return err->code;
     s->queue = ww_queue_new(&queue, err);
     return s->queue == NULL ? err->code : WW_OK;
 }
@@ -392,15 +425,19 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
         ending.lost = ww_writer_lost(s->recorder.writer);
         status = ww_writer_close(s->recorder.writer, now, stalls, err);
     }
+    if (s->recorder.judging != NULL)
+        judging_finish(s->recorder.judging);
     if (served) {
         struct ww_buf out;
 
         ending.seconds = (double)(now - s->started_us) / 1e6;
         ww_buf_init(&out, 1 << 20);
-        live_summary(s->recorder.live, &ending, &out);
+        live_flush(s->recorder.live);
+        live_summary(s->recorder.live, &ending, s->recorder.judging, &out);
         write_all(STDERR_FILENO, ww_buf_str(&out));
         ww_buf_release(&out);
     }
+    judging_free(s->recorder.judging);
     live_free(s->recorder.live);
     if (status == WW_OK && ending.lost > 0)
         return EXIT_CANNOT;

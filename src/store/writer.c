@@ -328,16 +328,19 @@ static bool write_rows(struct ww_writer *w, const struct ww_exchange *x)
     return step(w, STATEMENT_EXCHANGE);
 }
 
-static void write_exchange(struct ww_sink *sink, struct ww_exchange *x)
+void ww_writer_exchange(struct ww_writer *w, const struct ww_exchange *x)
 {
-    struct ww_writer *w = (struct ww_writer *)sink;
-
     if (write_rows(w, x)) {
         w->batch_exchanges++;
         count_row(w, ww_exchange_bytes(x));
     } else {
         w->lost++;
     }
+}
+
+static void write_exchange(struct ww_sink *sink, struct ww_exchange *x)
+{
+    ww_writer_exchange((struct ww_writer *)sink, x);
     ww_exchange_free(x);
 }
 

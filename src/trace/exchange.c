@@ -55,5 +55,5 @@ ww_str ww_exchange_path(const struct ww_exchange *x)
 
 size_t ww_exchange_bytes(const struct ww_exchange *x)
 {
-    return sizeof(*x) + x->arena.used;
+    return sizeof(*x) + x->arena.held;
 }
