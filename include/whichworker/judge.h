@@ -80,6 +80,7 @@ struct ww_step {
     uint64_t exchange;
     size_t session;
     size_t worker; /* or WW_NO_WORKER */
+    size_t route;  /* in the verdict's routes */
     enum ww_source by;
     ww_str method;
     ww_str target;
@@ -170,7 +171,7 @@ struct ww_verdict {
     size_t splits;
     size_t pairs; /* exchanges that follow another of their session, both workers known: how
                      many splits could have been */
-    ww_str *route; /* what was asked for, each once: "GET /cars/{id}"; in no order */
+    ww_str *route; /* what was asked for, each once: "GET /cars/{id}"; in order of first use */
     size_t routes;
     struct ww_finding *finding;
     size_t findings;

@@ -31,7 +31,7 @@ struct ww_report_requirement {
 /* What a gate knows beyond the verdict. All of it may be left zero but fail_on. */
 struct ww_report_policy {
     enum ww_fail_on fail_on;
-    const struct ww_report_standing *standing; /* one for each finding; NULL: fail_on decides */
+    const struct ww_report_standing *standing; /* one for each finding; NULL: as judged */
     const struct ww_report_requirement *requirement;
     size_t requirements;
     ww_str trouble; /* why it could not be tried at all; absent: it was */
@@ -94,7 +94,7 @@ const struct ww_report_format *ww_report_format_find(ww_str name);
 int ww_report_write(const struct ww_report_format *f, const struct ww_report *r,
                     const struct ww_report_sink *sink, struct ww_err *err);
 
-/* The standing of a finding by its index: the policy's word, or what fail_on says. */
+/* The standing of a finding by its index: the policy's word, or the judge's. */
 struct ww_report_standing ww_report_standing_of(const struct ww_verdict *v,
                                                 const struct ww_report_policy *policy,
                                                 size_t finding);

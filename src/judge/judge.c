@@ -377,21 +377,24 @@ static void settle_splits(struct model *m)
 
 static void settle_routes(struct model *m)
 {
-    bool *seen = ww_xcalloc(m->normal.words + 1, sizeof *seen);
+    size_t *place = ww_xcalloc(m->normal.words + 1, sizeof *place); /* by word; 0: none */
     size_t n = 0;
 
     for (size_t i = 0; i < m->v.steps; i++) {
-        n += !seen[m->look[i].route];
-        seen[m->look[i].route] = true;
+        size_t *at = &place[m->look[i].route];
+        if (*at == 0)
+            *at = ++n;
+        m->v.step[i].route = *at - 1;
     }
     m->v.route = ww_arena_alloc(&m->arena, (n + 1) * sizeof *m->v.route);
+    m->v.routes = n;
     for (size_t i = 0; i < m->normal.words; i++) {
-        if (seen[i]) {
-            m->v.route[m->v.routes++] =
+        if (place[i] > 0) {
+            m->v.route[place[i] - 1] =
                 ww_arena_dup(&m->arena, ww_word_text(&m->normal, (uint32_t)i));
         }
     }
-    free(seen);
+    free(place);
 }
 
 /* ---- the verdict */

@@ -1,6 +1,7 @@
 /* report: one finding as text: what broke, the proof, whether the worker decides, what to do.
  */
 #include "text.h"
+#include "words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,41 +14,6 @@
 #define REQUEST_AT  (INDENT + 8 + 14 + 8) /* behind id, time and worker */
 #define MIN_REQUEST 12
 #define MAX_REQUEST 34
-
-static const char *cause_words(enum ww_cause c)
-{
-    switch (c) {
-    case WW_CAUSE_PER_WORKER_SECRET:
-        return "each worker signs with a secret of its own and refuses the others' cookies";
-    case WW_CAUSE_WORKER_MEMORY:
-        return "the state lives in the memory of one process, and every worker is another one";
-    case WW_CAUSE_WORKER_RESTARTED:
-        return "the state died with a worker that ended in between";
-    case WW_CAUSE_STALE_CACHE:
-        return "a worker answered from a cache of its own, and caught up later";
-    case WW_CAUSE_UNKNOWN:
-    case WW_CAUSES:
-        break;
-    }
-    return "the trace shows that the worker matters, but not why";
-}
-
-static const char *guarantee_words(enum ww_guarantee g)
-{
-    switch (g) {
-    case WW_READ_YOUR_WRITES:
-        return "a session must see what it has written";
-    case WW_MONOTONIC_READS:
-        return "a session must not see the state go backward";
-    case WW_SESSION_RESET:
-        return "a session must not start again by itself";
-    case WW_STATUS_FLIP:
-        return "the same request must not be accepted here and refused there";
-    case WW_GUARANTEES:
-        break;
-    }
-    return "";
-}
 
 static enum ww_ink grade_ink(enum ww_grade g)
 {
@@ -67,7 +33,7 @@ static void put_title(struct ww_paper *p, const struct ww_finding *f)
     ww_paper_ink(p, WW_INK_BOLD);
     ww_paper_printf(p, "%s", ww_guarantee_token(f->guarantee));
     ww_paper_ink(p, WW_INK_PLAIN);
-    ww_paper_printf(p, ": %s\n", guarantee_words(f->guarantee));
+    ww_paper_printf(p, ": %s\n", ww_guarantee_words(f->guarantee));
 }
 
 /* ---- the proof */
@@ -254,7 +220,7 @@ static void put_cause(struct ww_paper *p, const struct ww_verdict *v,
 
     put_label(p, "cause");
     ww_paper_printf(p, "%s: ", token);
-    ww_paper_wrap(p, BODY + strlen(token) + 2, BODY, ww_str_c(cause_words(f->cause)));
+    ww_paper_wrap(p, BODY + strlen(token) + 2, BODY, ww_str_c(ww_cause_words(f->cause)));
     if (f->fix.len == 0)
         return;
     put_label(p, "what to do");

@@ -9,4 +9,7 @@ void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *st
 void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *style,
                     struct ww_buf *out);
 
+void ww_report_junit(const struct ww_verdict *v, const struct ww_report_style *style,
+                     struct ww_buf *out);
+
 #endif

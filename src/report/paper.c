@@ -1,4 +1,6 @@
 /* report: lines of text for a terminal or a log. */
+#include "words.h"
+
 #include <whichworker/paper.h>
 #include <whichworker/units.h>
 
@@ -82,33 +84,10 @@ static size_t bytes_of(ww_str printable, size_t n)
     return i;
 }
 
-/* Where the log of a build is read for commands, text from the wire must not be one: "::error
- * ..." where a line begins (GitHub), "##[...]" and "##vso[...]" anywhere (GitHub, Azure,
- * TeamCity). */
-static ptrdiff_t command_at(ww_str s)
-{
-    for (size_t i = 0; i + 1 < s.len; i++) {
-        bool starts_word = i == 0 || s.ptr[i - 1] == ' ';
-
-        if (s.ptr[i + 1] != s.ptr[i])
-            continue;
-        if (s.ptr[i] == '#' || (s.ptr[i] == ':' && starts_word))
-            return (ptrdiff_t)i;
-    }
-    return -1;
-}
-
 static void make_printable(struct ww_buf *b, ww_str s)
 {
-    ptrdiff_t at;
-
     ww_buf_init(b, MAX_PRINTABLE);
-    while ((at = command_at(s)) >= 0) {
-        ww_buf_add_printable(b, ww_str_upto(s, (size_t)at));
-        ww_buf_printf(b, "\\x%02x", (unsigned)(unsigned char)s.ptr[at]);
-        s = ww_str_from(s, (size_t)at + 1);
-    }
-    ww_buf_add_printable(b, s);
+    ww_words_add(b, s);
 }
 
 size_t ww_paper_columns(ww_str s)
@@ -171,7 +150,7 @@ static size_t put_word(struct ww_paper *p, ww_str word, size_t at, size_t indent
         size_t fit = p->width > at ? p->width - at : 0;
         size_t bytes = bytes_of(word, fit);
 
-        /* A line must not begin with "::" (command_at). */
+        /* A line must not begin with "::" (ww_words_add). */
         while (fit > 1 && ww_str_starts(ww_str_from(word, bytes), WW_STR("::")))
             bytes = bytes_of(word, --fit);
         ww_buf_add(p->out, ww_str_upto(word, bytes));

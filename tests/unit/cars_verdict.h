@@ -18,10 +18,27 @@ struct cars {
     size_t session_step[3][CARS_STEPS];
     size_t session_worker[3][8];
     struct ww_split split[CARS_STEPS];
+    ww_str route[CARS_STEPS];
+    char route_text[CARS_STEPS][128];
     struct ww_finding finding[2];
     struct ww_evidence evidence[2][4];
     ww_str masked[8];
 };
+
+/* The place of a route among the verdict's; the path is its own template. */
+static inline size_t cars_route(struct cars *c, const char *method, const char *target)
+{
+    char *text = c->route_text[c->v.routes];
+    size_t at = 0;
+
+    snprintf(text, sizeof(c->route_text[0]), "%s %.*s", method, (int)strcspn(target, "?"),
+             target);
+    while (at < c->v.routes && !ww_str_eq(c->route[at], ww_str_c(text)))
+        at++;
+    if (at == c->v.routes)
+        c->route[c->v.routes++] = ww_str_c(text);
+    return at;
+}
 
 /* An exchange of a session on a worker; the last `split` is set as the judge would. */
 static inline void cars_step(struct cars *c, size_t session, size_t worker, const char *method,
@@ -34,6 +51,7 @@ static inline void cars_step(struct cars *c, size_t session, size_t worker, cons
     *x = (struct ww_step){ .exchange = at + 1,
                            .session = session,
                            .worker = worker,
+                           .route = cars_route(c, method, target),
                            .by = worker == WW_NO_WORKER ? WW_BY_UNKNOWN : WW_BY_KERNEL,
                            .method = ww_str_c(method),
                            .target = ww_str_c(target),
@@ -96,6 +114,7 @@ static inline void cars_begin(struct cars *c)
     c->v.worker = c->worker;
     c->v.session = c->session;
     c->v.split = c->split;
+    c->v.route = c->route;
     c->v.finding = c->finding;
     c->v.run = (struct ww_run){ .started_us = CARS_START,
                                 .ended_us = CARS_START + 5000000,
@@ -151,7 +170,8 @@ static inline void cars_lost(struct cars *c)
         .maskeds = 1,
         .evidence = c->evidence[0],
         .evidences = 3,
-        .occurrences = 132
+        .occurrences = 132,
+        .fails = true
     };
     c->v.findings = 1;
     c->v.value = WW_FAIL;
