@@ -28,6 +28,7 @@ always without --preload. That saves seconds of importing for each run and chang
 """
 import argparse
 import ast
+import functools
 import json
 import os
 import signal
@@ -147,8 +148,12 @@ class Forked(Process):
                 "--config", str(HERE / "apps/gunicorn_ready.py"), *said["GUNICORN"],
                 "%s:%s" % (app, "asgi" if native else "app")]
         self.child = Fork(lambda: self.become(argv), self.log, env)
-        self.address = self.wait_for_log(r"Listening at: http://(\S+)").group(1)
-        self.wait_for_log(r"Worker is ready: \d+", count=said["WORKERS"])
+        try:
+            self.address = self.wait_for_log(r"Listening at: http://(\S+)").group(1)
+            self.wait_for_log(r"Worker is ready: \d+", count=said["WORKERS"])
+        except BaseException:
+            self.child.kill()
+            raise
 
     @staticmethod
     def become(argv):
@@ -316,11 +321,17 @@ def said_of(job):
             "excused": said["EXCUSED"]}
 
 
+def give_up(signum, _):
+    """A signal's handler: whatever was started is taken down on the way out."""
+    raise KeyboardInterrupt(signal.Signals(signum).name)
+
+
 def run_one(job, directory):
     name, server, _ = job
     result = said_of(job)
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(RUN_SECONDS)
     try:
-        signal.alarm(RUN_SECONDS)
         result.update(play(name, server, directory))
     except BaseException as error:
         result["error"] = "%s: %s" % (type(error).__name__, error)
@@ -346,27 +357,36 @@ def run_all(jobs, keep, at_once, tell=lambda result: None):
     """Runs them, at_once at a time, each in a process of its own. Results in the order of jobs."""
     import_frameworks()
     waiting, running, results = list(enumerate(jobs)), {}, {}
+    try:
+        run_waiting(waiting, running, results, keep, at_once, tell)
+    finally:
+        for *_, child in running.values():
+            os.kill(child.pid, signal.SIGTERM)
+        for *_, child in running.values():
+            child.wait()
+    return [results[i] for i in range(len(jobs))]
+
+
+def run_waiting(waiting, running, results, keep, at_once, tell):
     while waiting or running:
         while waiting and len(running) < at_once:
             index, job = waiting.pop(0)
             directory = keep / ("%s-%s-%d" % job)
             directory.mkdir(parents=True)
-            child = Fork(lambda: run_one(job, directory), directory / "run.log")
-            running[child.pid] = (index, directory, child)
+            child = Fork(functools.partial(run_one, job, directory), directory / "run.log")
+            running[child.pid] = (index, job, directory, child)
         pid, status = os.wait()
-        index, directory, child = running.pop(pid)
+        index, job, directory, child = running.pop(pid)
         child.returncode = os.waitstatus_to_exitcode(status)
-        results[index] = result_in(directory, jobs[index])
+        results[index] = result_in(directory, job)
         tell(results[index])
-    return [results[i] for i in range(len(jobs))]
 
 
 def result_in(directory, job):
     try:
         result = json.loads((directory / "result.json").read_text())
     except (OSError, ValueError):
-        result = {**said_of(job),
-                  "error": "no result: " + (directory / "run.log").read_text()[-2000:]}
+        result = {**said_of(job), "error": "no result: " + (directory / "run.log").read_text()}
     result["directory"] = str(directory)
     return result
 
@@ -459,6 +479,7 @@ def main():
         for line in said:
             print("     " + line, flush=True)
 
+    signal.signal(signal.SIGTERM, give_up)
     keep = Path(args.keep).resolve()
     if args.again:
         sys.path.insert(0, str(CORPUS))

@@ -28,11 +28,16 @@ def results(request, tmp_path_factory):
     directory = tmp_path_factory.mktemp("corpus")
     wanted = [item.callspec.params["run"] for item in request.session.items
               if "run" in getattr(getattr(item, "callspec", None), "params", {})]
-    done = subprocess.run(
-        [PYTHON, "-B", corpus.__file__, "--keep", directory, "--json", directory / "all.json",
-         *wanted], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_SECONDS)
-    assert done.returncode in (0, 1), done.stdout + done.stderr
-    print(done.stdout)
+    with subprocess.Popen(
+            [PYTHON, "-B", corpus.__file__, "--keep", directory, "--json", directory / "all.json",
+             *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True) as program:
+        try:
+            said = program.communicate(timeout=RUN_SECONDS)[0]
+        finally:
+            program.terminate()     # it takes down what it started
+    assert program.returncode in (0, 1), said
+    print(said)
     return {"%(app)s/%(server)s" % r: r for r in json.loads((directory / "all.json").read_text())}
 
 
