@@ -4,7 +4,7 @@
 # to build
 PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config
   libuv1-dev node-llhttp libpcre2-dev libsqlite3-dev libjansson-dev libxxhash-dev
-  libcyaml-dev zlib1g-dev libbrotli-dev libzstd-dev libsodium-dev libcmocka-dev
+  libcyaml-dev libyaml-dev zlib1g-dev libbrotli-dev libzstd-dev libsodium-dev libcmocka-dev
   libexpat1-dev)
 
 # to play the example

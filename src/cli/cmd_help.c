@@ -1,5 +1,6 @@
 /* help: the manual of a command, of the program, or of all of it as Markdown. */
 #include "command.h"
+#include "conf.h"
 
 #include <unistd.h>
 
@@ -76,10 +77,14 @@ static int help_run(const struct config *c, struct ww_err *err)
         c->operand == NULL ? NULL : command_find(ww_str_c(c->operand));
     struct ww_buf out;
 
-    if (c->operand != NULL && about == NULL)
+    bool config = c->operand != NULL && ww_str_eq(ww_str_c(c->operand), WW_STR("config"));
+
+    if (c->operand != NULL && about == NULL && !config)
         return ww_err_set(err, WW_EUSAGE, "there is no command '%s'", c->operand);
     ww_buf_init(&out, 1 << 20);
-    if (c->markdown)
+    if (config)
+        conf_markdown(&out);
+    else if (c->markdown)
         manual(&out);
     else
         command_help_text(about, &out);

@@ -2,18 +2,29 @@
 #ifndef WW_CONFIG_H
 #define WW_CONFIG_H
 
+#include "conf.h"
 #include "reports.h"
 #include "require.h"
 
 #include <whichworker/judge.h>
 #include <whichworker/proxy.h>
 
+#define OPTIONS_MAX 96 /* rows of the options table */
+
+enum origin { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGUMENTS };
+
+/* Where an option's value comes from. */
+struct option_origin {
+    enum origin from;
+    unsigned line; /* of FROM_FILE */
+};
+
 struct config {
     struct ww_proxy_config proxy;
     struct ww_judge_config judge;
     const struct ww_report_format *format;
     struct reports reports;
-    ww_str output;   /* of the report in `format`; "-": standard output */
+    ww_str output; /* of the report in `format`; "-": standard output */
     struct requirements requirements;
     ww_str baseline; /* absent: none */
     bool update_baseline;
@@ -34,6 +45,16 @@ struct config {
     char *const *command; /* of run: the backend's, ended by NULL; NULL: none */
     uint32_t ready_timeout_ms;
     bool no_preload;
+    ww_str config_file; /* absent: ./whichworker.yaml, if it is there */
+    struct ww_sessions_config
+        live_sessions; /* of the live lines, which have a thread of their own */
+    bool no_config;
+    bool print_config;
+    struct conf *conf;                        /* the file that was read, or NULL; owned */
+    bool conf_wrong;                          /* why options_parse failed */
+    bool conf_unasked;                        /* it was found, not named */
+    const char *conf_why;                     /* a file that was found and not read: why */
+    struct option_origin origin[OPTIONS_MAX]; /* by row */
     const char *operand; /* the first argument that is no option; NULL: none */
 };
 

@@ -58,20 +58,23 @@ struct live {
     struct last *last;        /* by session */
     size_t lasts;
     size_t lasts_cap;
+    struct ww_sessions_config sessions_config;
     size_t forgotten; /* sessions before those */
     uint64_t exchanges;
     uint64_t by[WW_SOURCES];
     uint64_t end[WW_ENDS];
 };
 
-struct live *live_new(int fd, bool lines, bool colour)
+struct live *live_new(int fd, bool lines, bool colour,
+                      const struct ww_sessions_config *sessions)
 {
     struct live *l = ww_xcalloc(1, sizeof(*l));
 
     l->fd = fd;
     l->lines = lines;
     l->colour = colour;
-    l->sessions = ww_sessions_new(NULL);
+    l->sessions_config = *sessions;
+    l->sessions = ww_sessions_new(&l->sessions_config);
     pthread_mutex_init(&l->lock, NULL);
     ww_buf_init(&l->out, WAITING_MAX_BYTES);
     return l;
@@ -100,7 +103,7 @@ static size_t find_worker(const struct live *l, struct ww_worker_id id)
 static void forget_sessions(struct live *l)
 {
     ww_sessions_free(l->sessions);
-    l->sessions = ww_sessions_new(NULL);
+    l->sessions = ww_sessions_new(&l->sessions_config);
     l->forgotten += l->lasts;
     l->lasts = 0;
 }

@@ -3,6 +3,7 @@
 #include "suggest.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 const struct command *const commands[] = { &command_proxy,  &command_run,  &command_report,
@@ -32,7 +33,8 @@ static int status_of(int code)
     return EXIT_CANNOT;
 }
 
-static int complain(const struct command *cmd, const struct ww_err *err)
+/* hint: what explains it, behind "whichworker". */
+static int complain(const char *hint, const struct ww_err *err)
 {
     struct ww_buf out;
 
@@ -41,8 +43,7 @@ static int complain(const struct command *cmd, const struct ww_err *err)
     ww_buf_add_printable(&out, ww_str_c(err->text));
     ww_buf_add_char(&out, '\n');
     if (err->code == WW_EUSAGE)
-        ww_buf_printf(&out, "Try 'whichworker %s%s--help'.\n", cmd == NULL ? "" : cmd->name,
-                      cmd == NULL ? "" : " ");
+        ww_buf_printf(&out, "Try 'whichworker %s'.\n", hint);
     write_all(STDERR_FILENO, ww_buf_str(&out));
     ww_buf_release(&out);
     return status_of(err->code);
@@ -67,21 +68,51 @@ static int print_version(void)
                                                                             : EXIT_CANNOT;
 }
 
+static int print_config(const struct command *cmd, const struct config *c)
+{
+    struct ww_buf out;
+
+    ww_buf_init(&out, 1 << 22);
+    options_print(cmd->bit, c, &out);
+
+    bool written = write_all(STDOUT_FILENO, ww_buf_str(&out));
+
+    ww_buf_release(&out);
+    return written ? EXIT_PASS : EXIT_CANNOT;
+}
+
+/* A file that nobody named changes what the program does: so it is said. */
+static void say_config(const struct config *c)
+{
+    if (c->conf_why != NULL)
+        fprintf(stderr, "whichworker: ./" CONF_NAME " is not read: %s; --config reads it\n",
+                c->conf_why);
+    else if (c->conf_unasked && !c->quiet)
+        fprintf(stderr, "whichworker: using ./" CONF_NAME "\n");
+}
+
 static int run(const struct command *cmd, int argc, char **argv)
 {
     struct ww_err err = { 0 };
     struct config config;
+    char hint[64];
+    int status = options_parse(cmd->bit, argc, argv, &config, &err);
 
-    if (options_parse(cmd->bit, argc, argv, &config, &err) < 0)
-        return complain(cmd, &err);
-    if (config.version)
-        return print_version();
-    if (config.help)
-        return print_help(cmd);
-
-    int status = cmd->run(&config, &err);
-
-    return status < 0 ? complain(cmd, &err) : status;
+    if (status == WW_OK && config.version) {
+        status = print_version();
+    } else if (status == WW_OK && config.help) {
+        status = print_help(cmd);
+    } else if (status == WW_OK && config.print_config) {
+        status = print_config(cmd, &config);
+    } else if (status == WW_OK) {
+        say_config(&config);
+        status = cmd->run(&config, &err);
+    }
+    options_release(&config);
+    if (status >= 0)
+        return status;
+    snprintf(hint, sizeof(hint), "%s --help", cmd->name);
+    return complain(config.conf_wrong ? "help config" : hint, &err);
 }
 
 static const char *next_command(const void *ctx, size_t i)
@@ -100,7 +131,7 @@ static int no_command(ww_str word)
                    WW_STRV(word), meant);
     else
         ww_err_set(&err, WW_EUSAGE, "there is no command '" WW_STRF "'", WW_STRV(word));
-    return complain(NULL, &err);
+    return complain("--help", &err);
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 
 #include <whichworker/units.h>
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* The field's address must have the row's C type: another one does not compile. */
@@ -38,6 +39,10 @@ const struct option_row options_table[] = {
       .help = "how much of each body is recorded",
       .text = "A longer body is forwarded whole and recorded as cut: what is missing from a cut body proves\n"
               "nothing to the judge. 0 records no bodies, and leaves only splits, refusals and cookies to judge." },
+    { .name = "config", STR(config_file), .ask = true, .commands = FOR_ALL, .arg = "FILE",
+      .help = "read settings and rules from this YAML file",
+      .text = "Without it ./whichworker.yaml is read if it is there, and the program says so. Also\n"
+              "WHICHWORKER_CONFIG. `whichworker help config` describes the file; `-` is standard input." },
     { .name = "connect-timeout", MSEC(proxy.connect_timeout_ms), .commands = FOR_PROXY | FOR_DOCTOR, .arg = "TIME", .dflt = "5s",
       .help = "how long connecting to the upstream may take (then 504)" },
     { .name = "drain-timeout", MSEC(proxy.drain_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "10s",
@@ -55,7 +60,7 @@ const struct option_row options_table[] = {
               "final: the request is held until the connection has settled, at most for this time." },
     { .name = "header-timeout", MSEC(proxy.header_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "10s",
       .help = "how long a client may take to send a request's head (then 408)" },
-    { .name = "help", BOOL(help), .commands = FOR_ALL, .help = "show this help" },
+    { .name = "help", BOOL(help), .letter = 'h', .ask = true, .commands = FOR_ALL, .help = "show this help" },
     { .name = "idle-timeout", MSEC(proxy.idle_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long a client may be silent, or not read" },
     { .name = "keep-secrets", BOOL(keep_secrets), .commands = FOR_PROXY,
@@ -72,7 +77,7 @@ const struct option_row options_table[] = {
       .help = "how many of the newest exchanges are judged while the proxy runs",
       .text = "What is older is forgotten, as if the proxy had been started later; the trace keeps all of it, and\n"
               "`whichworker report` judges all of it." },
-    { .name = "markdown", BOOL(markdown), .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },
+    { .name = "markdown", BOOL(markdown), .ask = true, .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },
     { .name = "max-body", SIZE(proxy.max_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "0",
       .help = "the largest request body (then 413); 0: any" },
     { .name = "max-connections", SIZE(proxy.max_connections), .commands = FOR_PROXY, .arg = "COUNT", .dflt = "0",
@@ -86,6 +91,8 @@ const struct option_row options_table[] = {
       .help = "the least share of exchanges whose worker must be known",
       .text = "Below it the verdict is inconclusive: too much may have gone unseen." },
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
+    { .name = "no-config", BOOL(no_config), .ask = true, .commands = FOR_ALL,
+      .help = "read no configuration file" },
     { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
       .help = "open no connection: look only at what is there" },
     { .name = "no-judge", BOOL(no_judge), .commands = FOR_PROXY,
@@ -96,9 +103,12 @@ const struct option_row options_table[] = {
       .help = "load nothing into the backend: only the kernel tells who accepted",
       .text = "By default a small library is loaded into the backend's processes (LD_PRELOAD), which reports\n"
               "each accept. No request need be held then, and workers of another user are known too." },
-    { .name = "output", STR(output), .commands = FOR_REPORT, .arg = "FILE", .dflt = "-",
+    { .name = "output", STR(output), .letter = 'o', .commands = FOR_REPORT, .arg = "FILE", .dflt = "-",
       .help = "where the report goes; -: standard output" },
-    { .name = "quiet", BOOL(quiet), .commands = FOR_PROXY, .help = "no line for each exchange" },
+    { .name = "print-config", BOOL(print_config), .ask = true, .commands = FOR_ALL,
+      .help = "print all settings and rules that hold, and where each comes from",
+      .text = "The output is a configuration file. Nothing else is done." },
+    { .name = "quiet", BOOL(quiet), .letter = 'q', .commands = FOR_PROXY, .help = "no line for each exchange" },
     { .name = "ready-timeout", MSEC(ready_timeout_ms), .commands = FOR_RUN, .arg = "TIME", .dflt = "30s",
       .help = "how long the backend may take until it listens" },
     { .name = "report", REPORTS(reports), .commands = FOR_REPORT, .arg = "LIST",
@@ -125,7 +135,7 @@ const struct option_row options_table[] = {
     { .name = "upstream", ADDR(upstream), .commands = FOR_PROXY | FOR_DOCTOR, .arg = "ADDR",
       .help = "the backend: host:port, [v6]:port, unix:/path or http://host:port" },
     { .name = "verbose", BOOL(verbose), .commands = FOR_PROXY, .help = "log what the proxy does" },
-    { .name = "version", BOOL(version), .commands = FOR_ALL, .help = "print the version" },
+    { .name = "version", BOOL(version), .ask = true, .commands = FOR_ALL, .help = "print the version" },
     { .name = "worker-header", STR(proxy.worker_header), .commands = FOR_PROXY, .arg = "NAME",
       .help = "the response field in which a worker gives its own PID",
       .text = "For workers that the kernel cannot name from here: on another machine, in another container, of\n"
@@ -135,6 +145,8 @@ const struct option_row options_table[] = {
     { .name = NULL },
 };
 /* clang-format on */
+
+_Static_assert(sizeof(options_table) / sizeof(options_table[0]) <= OPTIONS_MAX, "OPTIONS_MAX");
 
 static void *field_of(struct config *c, const struct option_row *o)
 {
@@ -183,14 +195,22 @@ static int set_fail_on(enum ww_fail_on *out, ww_str value, struct ww_err *err)
 
 static int set_flag(bool *out, ww_str value, struct ww_err *err)
 {
-    if (ww_str_eq(value, WW_STR("1")) || ww_str_eq(value, WW_STR("true")))
-        *out = true;
-    else if (ww_str_eq(value, WW_STR("0")) || ww_str_eq(value, WW_STR("false")) ||
-             value.len == 0)
-        *out = false;
-    else
-        return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is neither 1 nor 0", WW_STRV(value));
-    return WW_OK;
+    static const char *const yes[] = { "1", "true", "yes", "on" };
+    static const char *const no[] = { "", "0", "false", "no", "off" };
+
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+        if (ww_str_eq_nocase(value, ww_str_c(yes[i]))) {
+            *out = true;
+            return WW_OK;
+        }
+    }
+    for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+        if (ww_str_eq_nocase(value, ww_str_c(no[i]))) {
+            *out = false;
+            return WW_OK;
+        }
+    }
+    return ww_err_set(err, WW_EUSAGE, "'" WW_STRF "' is neither true nor false", WW_STRV(value));
 }
 
 /* Checked when it is read, so that the mistake is shown beside the option's name. */
@@ -242,4 +262,53 @@ int option_set(struct config *c, const struct option_row *o, ww_str value, struc
         return requirements_add(field, value, err);
     }
     return WW_EUSAGE;
+}
+
+bool option_is_list(const struct option_row *o)
+{
+    return o->type == OPT_REPORTS || o->type == OPT_REQUIREMENTS;
+}
+
+static bool add_str(struct ww_buf *out, ww_str s)
+{
+    return s.ptr != NULL && ww_buf_add(out, s);
+}
+
+bool option_text(const struct config *c, const struct option_row *o, size_t i,
+                 struct ww_buf *out)
+{
+    const void *field = (const char *)c + o->offset;
+    const struct reports *reports = field;
+    const struct requirements *wanted = field;
+    char text[24];
+
+    if (i > 0 && !option_is_list(o))
+        return false;
+    switch (o->type) {
+    case OPT_BOOL:
+        return ww_buf_add_c(out, *(const bool *)field ? "true" : "false");
+    case OPT_STR:
+    case OPT_ADDR:
+        return add_str(out, *(const ww_str *)field);
+    case OPT_MSEC:
+        ww_units_msec_text(*(const uint32_t *)field, text);
+        return ww_buf_add_c(out, text);
+    case OPT_COUNT:
+        return ww_buf_printf(out, "%" PRIu64, *(const uint64_t *)field);
+    case OPT_SIZE:
+        ww_units_size_text(*(const uint64_t *)field, text);
+        return ww_buf_add_c(out, text);
+    case OPT_SHARE:
+        return ww_buf_printf(out, "%.15g", *(const double *)field);
+    case OPT_FORMAT:
+        return ww_buf_add_c(out, (*(const struct ww_report_format *const *)field)->name);
+    case OPT_FAIL_ON:
+        return ww_buf_add_c(out, ww_fail_on_token(*(const enum ww_fail_on *)field));
+    case OPT_REPORTS:
+        return i < reports->n && ww_buf_printf(out, "%s=" WW_STRF, reports->file[i].format->name,
+                                               WW_STRV(reports->file[i].path));
+    case OPT_REQUIREMENTS:
+        return i < wanted->n && ww_buf_add(out, wanted->one[i].text);
+    }
+    return false;
 }

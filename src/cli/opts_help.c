@@ -12,8 +12,9 @@ void options_help(unsigned command, struct ww_buf *out)
 
         if ((o->commands & command) == 0)
             continue;
-        snprintf(left, sizeof(left), "  --%s%s%s", o->name, o->arg == NULL ? "" : " ",
-                 o->arg == NULL ? "" : o->arg);
+        char letter[] = { '-', o->letter, ',', ' ', '\0' };
+        snprintf(left, sizeof(left), "  %s--%s%s%s", o->letter == 0 ? "" : letter, o->name,
+                 o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
         ww_buf_printf(out, "%-*s %s", HELP_COLUMN, left, o->help);
         if (o->dflt != NULL)
             ww_buf_printf(out, " [%s]", o->dflt);
@@ -26,8 +27,12 @@ void options_markdown(unsigned command, struct ww_buf *out)
     for (const struct option_row *o = options_table; o->name != NULL; o++) {
         if ((o->commands & command) == 0)
             continue;
-        ww_buf_printf(out, "- **`--%s%s%s`**: %s", o->name, o->arg == NULL ? "" : " ",
-                      o->arg == NULL ? "" : o->arg, o->help);
+        if (o->letter != 0)
+            ww_buf_printf(out, "- **`-%c`, `--%s%s%s`**: %s", o->letter, o->name,
+                          o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg, o->help);
+        else
+            ww_buf_printf(out, "- **`--%s%s%s`**: %s", o->name, o->arg == NULL ? "" : " ",
+                          o->arg == NULL ? "" : o->arg, o->help);
         if (o->dflt != NULL)
             ww_buf_printf(out, ". Default: `%s`", o->dflt);
         ww_buf_add_c(out, ".\n");

@@ -273,7 +273,7 @@ static int open_recorder(struct server *s, const struct config *c,
     r->sink = (struct ww_sink){ record_exchange, record_worker, record_connection };
     r->keep_secrets = c->keep_secrets;
     ww_mac_key_random(&r->key);
-    r->live = live_new(STDERR_FILENO, !c->quiet, wants_colour(c, STDERR_FILENO));
+    r->live = live_new(STDERR_FILENO, !c->quiet, wants_colour(c, STDERR_FILENO), &c->live_sessions);
 
     struct ww_run run = { .started_us = s->started_us };
 

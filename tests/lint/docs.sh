@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# docs/options.md is what the program says of itself: docs.sh ROOT PROGRAM
+# The generated pages are what the program says of itself: docs.sh ROOT PROGRAM
 set -u
 root=$1 program=$2
-if ! diff -u "$root/docs/options.md" <("$program" help --markdown); then
-  echo "docs/options.md is not what 'whichworker help --markdown' prints"
-  echo "    mend: build/src/cli/whichworker help --markdown > docs/options.md"
-  exit 1
-fi
+wrong=0
+
+# same PAGE ARGUMENTS…: the page is what the program prints when it is given the arguments
+same() {
+  local page=$1
+  shift
+  diff -u "$root/$page" <("$program" "$@") && return
+  echo "$page is not what 'whichworker $*' prints"
+  echo "    mend: build/src/cli/whichworker $* > $page"
+  wrong=1
+}
+
+same docs/options.md help --markdown
+same docs/config.md help config
+exit $wrong

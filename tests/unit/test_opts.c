@@ -151,7 +151,7 @@ int main(void)
         REFUSED(FOR_PROXY, "--idle-timeout=30", "300ms"),
         REFUSED(FOR_PROXY, "--max-head=many", "64k"),
         REFUSED(FOR_PROXY, "-x", "options begin with --"),
-        REFUSED(FOR_PROXY, "--quiet=perhaps", "neither 1 nor 0"),
+        REFUSED(FOR_PROXY, "--quiet=perhaps", "neither true nor false"),
         REFUSED(FOR_PROXY, "--listen=", "empty"),
         REFUSED(FOR_REPORT, "--format=xml", "not a format: text, json"),
         REFUSED(FOR_REPORT, "--fail-on=never", "not a grade"),
