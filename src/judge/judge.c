@@ -63,6 +63,8 @@ void ww_judge_free(struct ww_judge *j)
     free(m->look);
     free(m->carried);
     free(m->cookie);
+    free(m->issued);
+    free(m->use);
     free(m->change);
     free(m->change_end);
     free(m->blamed);

@@ -22,6 +22,10 @@ void ww_carry_request(struct model *m, const struct ww_exchange *x, struct look 
 void ww_carry_answer(struct model *m, const struct ww_exchange *x, struct look *l);
 uint32_t ww_shape_of(struct model *m, const struct ww_exchange *x, const struct look *l);
 
+/* What the request brings along of what was given out before, and what the answer gives out.
+ * They need l->view and l->first_word; it is the newest step. */
+void ww_look_handles(struct model *m, const struct ww_exchange *x, const struct look *l);
+
 /* Session cookies sent and set; and what else the request says of who asks. */
 void ww_look_cookies(struct model *m, const struct ww_exchange *x, struct look *l);
 void ww_look_credential(struct model *m, const struct ww_exchange *x, struct look *l);

@@ -31,6 +31,17 @@ struct cookie_use {
     bool cleared;
 };
 
+/* A request that brings along what an answer had given out: the id of a created thing, a
+ * session's id, a token, a CSRF value, an OAuth state. */
+struct handle_use {
+    size_t step;
+    size_t issued;  /* the step whose answer showed the value first, before anybody sent it */
+    uint32_t field; /* "query state", "form csrf_token", "/code", "path", "Authorization" */
+    uint32_t word;
+    bool credential; /* it says who asks, on whatever path */
+    bool secret;     /* nobody can have guessed it: it came from that answer */
+};
+
 /* Beside each struct ww_step, at the same index: the exchange as the rules read it. */
 struct look {
     enum look_kind kind;
@@ -70,8 +81,8 @@ struct model {
     struct ww_arena arena; /* what the verdict's slices point at */
     struct ww_sessions *keys;
     struct normal normal;
-    struct ww_buf scratch;    /* for a text that becomes a word at once */
-    struct ww_map field;      /* request field name: what smell says of it, as bits */
+    struct ww_buf scratch; /* for a text that becomes a word at once */
+    struct ww_map field;   /* request field name: what smell says of it, as bits */
     struct rulebook rulebook;
     struct ww_map payload;    /* cookie value: view */
     struct ww_map login_page; /* targets to which somebody was sent to log in */
@@ -83,6 +94,10 @@ struct model {
     size_t carrieds, carried_cap;
     struct cookie_use *cookie;
     size_t cookies, cookie_cap;
+    uint32_t *issued; /* by word: 1 + the step that gave it out; 0: none did */
+    size_t issued_cap;
+    struct handle_use *use; /* in order of steps */
+    size_t uses, use_cap;
     size_t *change; /* steps that change state, in order of start */
     size_t changes;
     int64_t *change_end;  /* the latest end among change[0..i] */

@@ -13,6 +13,7 @@ struct rule {
 extern const struct rule ww_rule_session_reset;
 extern const struct rule ww_rule_read_your_writes;
 extern const struct rule ww_rule_status_flip;
+extern const struct rule ww_rule_handles;
 extern const struct rule ww_rule_monotonic_reads;
 
 /* In the order in which they run: a later rule leaves alone what an earlier one has explained.

@@ -39,7 +39,7 @@ struct state {
 struct flips {
     struct model *m;
     struct crossings cross;
-    struct ww_map at; /* by route word */
+    struct ww_map at; /* by route word, and whether the request names its session */
     struct relation *relation;
     size_t relations, cap;
     uint32_t *state_at; /* by resource word: in state, valid if stamp is the session's */
@@ -71,10 +71,11 @@ static enum outcome outcome_of(const struct model *m, size_t step)
 }
 
 /* Borrowed until the next one is made. */
-static struct relation *relation_of(struct flips *f, uint32_t route)
+static struct relation *relation_of(struct flips *f, size_t step)
 {
-    uint32_t key = route;
-    ww_str text = ww_str_n((const char *)&key, sizeof key);
+    /* A request that begins a session is another than one that names it. */
+    uint32_t key[2] = { f->m->look[step].route, f->m->look[step].sid };
+    ww_str text = ww_str_n((const char *)key, sizeof key);
     size_t *known = ww_map_find(&f->at, text);
 
     if (known != NULL)
@@ -196,7 +197,7 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
                same_credential(m, s->refused, step)) {
         /* Refused first, granted with the same credentials by another worker: it may have come
          * too early. */
-        struct relation *r = relation_of(f, m->look[step].route);
+        struct relation *r = relation_of(f, step);
         r->table.changed_lost++;
         keep_best(r,
                   (struct flip){ step, s->refused, NOWHERE, logout_at(f, s->refused), false });
@@ -207,7 +208,7 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
 static void on_granted(struct flips *f, struct state *s, size_t step)
 {
     struct model *m = f->m;
-    struct relation *r = relation_of(f, m->look[step].route);
+    struct relation *r = relation_of(f, step);
 
     if (s->granted != NOWHERE && s->refused == NOWHERE) {
         enum ww_crossing how = ww_crossing(&f->cross, m, s->granted, step);
@@ -246,7 +247,7 @@ static bool closes_sandwich(const struct flips *f, const struct state *s, size_t
 static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
 {
     struct model *m = f->m;
-    struct relation *r = relation_of(f, m->look[step].route);
+    struct relation *r = relation_of(f, step);
 
     if (s->granted == NOWHERE) {
         on_first_refused(f, s, step, how);
@@ -414,7 +415,8 @@ static void claim_relation(struct model *m, const struct relation *r)
                          status_words(m, b->again));
     }
     ww_claim(m, &c);
-    m->blamed[b->refused] = true;
+    if (c.grade >= WW_LIKELY)
+        m->blamed[b->refused] = true;
 }
 
 static void check(struct model *m)
