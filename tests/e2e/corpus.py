@@ -31,6 +31,7 @@ import ast
 import functools
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -52,6 +53,7 @@ SERVERS = ("sync", "gthread", "uvicorn")
 ENOUGH = 3
 SICK_ROUNDS, HEALTHY_ROUNDS = 6, 2
 RUN_SECONDS = 120
+LIVE = "%(grade)s %(guarantee)s %(method)s %(route)s, %(cause)s"
 ACCUSING = ("read-lost", "read-lower", "reset")
 SURE = ("likely", "confirmed", "proven")
 FACTS = {"SICK": None, "EXPECT": {}, "SERVERS": SERVERS, "WORKERS": 3, "GUNICORN": (), "ENV": {},
@@ -276,10 +278,18 @@ def compare(said, directory):
     with sqlite3.connect(trace) as db:
         request_of = dict(db.execute("SELECT id, request_id FROM exchange"))
     found = [judged(f, said, request_of, lost) for f in report["findings"]]
+    told = live_findings((directory / "proxy-0.log").read_text())
     return {"exchanges": report["summary"]["exchanges"], "splits": report["summary"]["splits"],
             "verdict": report["summary"]["verdict"], "losses": len(lost), "findings": found,
             "coverage": report["attribution"]["coverage"],
-            "sample": dict(list(lost.items())[:5]), **verdict_of(said, lost, found)}
+            "sample": dict(list(lost.items())[:5]), **verdict_of(said, lost, found),
+            "live_differs": told != sorted(LIVE % f for f in report["findings"])}
+
+
+def live_findings(log):
+    """The findings that the proxy told of at its end, sorted."""
+    return sorted(" ".join(m.group(1).split()) for m in re.finditer(
+        r"^  ((?:proven|confirmed|likely|possible) .*?)(?:, \d+ times?)?$", log, re.M))
 
 
 def judged(finding, said, request_of, lost):
@@ -347,7 +357,8 @@ def judge_again(keep, wanted, tell):
             continue
         if "error" not in result:
             said = facts(result["app"])
-            result.update(compare(said, directory), excused=said["EXCUSED"])
+            # What the proxy told of was another judge's word.
+            result.update(compare(said, directory), excused=said["EXCUSED"], live_differs=False)
         results.append({**result, "directory": str(directory)})
         tell(results[-1])
     return results
@@ -456,6 +467,8 @@ def faults(result):
         said.append("cause: %s" % sorted({f["cause"] for f in result["findings"] if f["sure"]}))
     if result["void"]:
         said.append("void: %d losses: %s" % (result["losses"], result["sample"]))
+    if result["live_differs"]:
+        said.append("live: the proxy told of other findings than the report")
     if not result["sick"] and result["verdict"] == "fail":
         said.append("a control failed")
     return said
