@@ -3,7 +3,8 @@
 
 #include <inttypes.h>
 
-#define LABEL 14
+#define LABEL     14
+#define WHERE_MAX 200 /* columns: a long line is better than a place that nobody finds */
 
 /* What a rule of this kind was of use in. */
 static void put_used(struct ww_paper *p, const struct ww_verdict_rule *r)
@@ -31,7 +32,7 @@ void ww_text_rules(struct ww_paper *p, const struct ww_verdict *v)
         ww_paper_printf(p, "  %-*s", LABEL - 2, ww_user_rule_token(r->rule->kind));
         ww_paper_cell(p, r->what, p->width / 2, false);
         ww_paper_printf(p, " (");
-        ww_paper_cell(p, r->rule->where, p->width / 3, false);
+        ww_paper_cell(p, r->rule->where, WHERE_MAX, false);
         ww_paper_printf(p, ")");
         put_used(p, r);
     }
