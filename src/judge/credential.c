@@ -48,9 +48,7 @@ void ww_look_cookies(struct model *m, const struct ww_exchange *x, struct look *
 
 static bool names_session(ww_str name)
 {
-    static const char *const known[] = { "mcp-session-id", "x-session-id", "x-session-token",
-                                         "session-id",     "sid",          "session_id",
-                                         "sessionid" };
+    static const char *const known[] = { "sid", "session_id", "sessionid" };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (ww_str_eq_nocase(name, ww_str_c(known[i])))
@@ -64,6 +62,8 @@ static bool names_session(ww_str name)
 void ww_look_credential(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str rest = ww_query_of(x->target), pair, name;
+    bool engine_io =
+        ww_str_find(x->target, WW_STR("EIO=")) >= 0; /* else "?sid=3" is anything */
     ptrdiff_t path_id = ww_str_find_nocase(x->target, WW_STR(";jsessionid="));
     struct ww_buf *b = ww_scratch(m);
 
@@ -72,7 +72,7 @@ void ww_look_credential(struct model *m, const struct ww_exchange *x, struct loo
     for (size_t i = 0; i < x->request_fields.n; i++) {
         const struct ww_field *f = &x->request_fields.v[i];
         bool is_auth = ww_str_eq_nocase(f->name, WW_STR("authorization"));
-        if (f->value.len == 0 || (!is_auth && !names_session(f->name)))
+        if (f->value.len == 0 || (!is_auth && !ww_field_is_session(f->name)))
             continue;
         l->sid = l->sid || !is_auth;
         ww_str scheme, token = f->value;
@@ -82,7 +82,8 @@ void ww_look_credential(struct model *m, const struct ww_exchange *x, struct loo
     }
     while (ww_str_cut(&rest, '&', &pair)) {
         ww_str value = pair;
-        if (!ww_str_cut(&value, '=', &name) || value.len == 0 || !names_session(name))
+        if (!ww_str_cut(&value, '=', &name) || value.len == 0 || !names_session(name) ||
+            (!engine_io && !ww_is_unguessable(value)))
             continue;
         l->sid = true;
         ww_add2(b, "\n", value);

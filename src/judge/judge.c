@@ -113,7 +113,7 @@ void ww_judge_payload(struct ww_judge *j, const struct ww_payload *p)
 {
     struct model *m = &j->m;
 
-    ww_sessions_payload(m->keys, p->value);
+    ww_sessions_payload(m->keys, p);
     if (ww_map_find(&m->payload, p->value) != NULL)
         return;
     uint32_t view = ww_view_json(&m->normal, p->json);

@@ -135,6 +135,8 @@ static void add_inputs(struct model *m, struct ww_buf *out, const struct ww_exch
         const struct ww_field *f = &x->request_fields.v[i];
         if (ww_str_eq_nocase(f->name, WW_STR("authorization")) && !with_user) {
             ww_buf_add_c(out, "\nauthorization");
+        } else if (!with_user && ww_field_is_session(f->name)) {
+            ww_buf_add_c(out, "\nsession");
         } else if (ww_str_eq_nocase(f->name, WW_STR("cookie"))) {
             add_other_cookies(m, out, f->value);
         } else if ((field_kind(m, f->name) & FIELD_IDLE) == 0) {
@@ -156,9 +158,17 @@ static uint32_t actor_of(struct model *m, const struct ww_exchange *x)
     return ww_scratch_word(m);
 }
 
+/* A servlet's session id in the path chooses no resource. */
+static ww_str without_id(ww_str path)
+{
+    ptrdiff_t at = ww_str_find_nocase(path, WW_STR(";jsessionid="));
+
+    return at < 0 ? path : ww_str_upto(path, (size_t)at);
+}
+
 static void look_names(struct model *m, const struct ww_exchange *x, struct look *l)
 {
-    ww_str path = ww_exchange_path(x), query = ww_query_of(x->target);
+    ww_str path = without_id(ww_exchange_path(x)), query = ww_query_of(x->target);
 
     l->path = ww_word(&m->normal, path);
     l->actor = actor_of(m, x);

@@ -1,51 +1,26 @@
-/* judge: exchanges to client sessions: cookie lineage, then Authorization, then the client. */
+/* judge: exchanges to client sessions: by the first carrier that a request has, in the order of
+ * enum rank; and what its response gives out belongs to the same session. */
 #include "session.h"
 
-#include <whichworker/map.h>
+#include "carriers.h"
+#include "readable.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-/* How many holders of one cookie value, and cookies of one session, are looked at. */
 #define HOLDERS_SEEN 64
-
-/* Heads are limited long before a cookie gets so large; what is longer is compared as far. */
-#define KEY_MAX (1u << 20)
-
-#define NOBODY SIZE_MAX
-
-/*
- * That a session was given a cookie value. A signed cookie is made of payload, second and key:
- * two clients that begin in the same second get the same value. So a value has many holders,
- * and only those that were given no newer one since are `live`.
- */
-struct holder {
-    size_t session;
-    size_t older;      /* the next holder of the same value, or NOBODY */
-    size_t older_mine; /* the next value of the same session, or NOBODY */
-    ww_str name;
-    bool live;
-};
-
-struct session {
-    struct ww_session_key key;
-    uint64_t connection; /* the client's, at the last exchange */
-    size_t mine;         /* its newest holder */
-};
+#define CLIENT_MAX   (64u << 10)
 
 struct ww_sessions {
     struct ww_sessions_config cfg;
-    struct ww_arena arena;
-    struct ww_buf scratch;
     struct ww_smell smell;
-    struct ww_map value;   /* "name=value" of a cookie: its newest holder */
-    struct ww_map other;   /* "Authorization…" or "client…": its session */
-    struct ww_map payload; /* cookie values with a readable payload */
-    struct holder *holder;
-    size_t holders, holder_cap;
-    struct session *session;
-    size_t sessions, session_cap;
+    struct readable readable;
+    struct holders holders;
+    struct ww_buf client; /* scratch: "address agent" */
+    uint64_t exchanges;
 };
+
+/* ---- life */
 
 struct ww_sessions *ww_sessions_new(const struct ww_sessions_config *cfg)
 {
@@ -53,12 +28,10 @@ struct ww_sessions *ww_sessions_new(const struct ww_sessions_config *cfg)
 
     if (cfg != NULL)
         s->cfg = *cfg;
-    ww_arena_init(&s->arena, SIZE_MAX);
-    ww_buf_init(&s->scratch, KEY_MAX);
     ww_smell_init(&s->smell);
-    ww_map_init(&s->value);
-    ww_map_init(&s->other);
-    ww_map_init(&s->payload);
+    ww_readable_init(&s->readable, &s->cfg);
+    ww_holders_init(&s->holders, s->cfg.max_sessions);
+    ww_buf_init(&s->client, CLIENT_MAX);
     return s;
 }
 
@@ -66,20 +39,16 @@ void ww_sessions_free(struct ww_sessions *s)
 {
     if (s == NULL)
         return;
-    ww_map_release(&s->value);
-    ww_map_release(&s->other);
-    ww_map_release(&s->payload);
+    ww_holders_release(&s->holders);
+    ww_readable_release(&s->readable);
     ww_smell_release(&s->smell);
-    ww_buf_release(&s->scratch);
-    ww_arena_release(&s->arena);
-    free(s->holder);
-    free(s->session);
+    ww_buf_release(&s->client);
     free(s);
 }
 
 size_t ww_sessions_count(const struct ww_sessions *s)
 {
-    return s->sessions;
+    return s->holders.sessions;
 }
 
 const struct ww_smell *ww_sessions_smell(const struct ww_sessions *s)
@@ -87,170 +56,181 @@ const struct ww_smell *ww_sessions_smell(const struct ww_sessions *s)
     return &s->smell;
 }
 
-void ww_sessions_payload(struct ww_sessions *s, ww_str value)
+const struct ww_session_key *ww_sessions_key(const struct ww_sessions *s, size_t session)
 {
-    if (ww_map_find(&s->payload, value) == NULL)
-        ww_map_put(&s->payload, ww_arena_dup(&s->arena, value), 1, NULL);
+    assert(session < s->holders.sessions);
+    return &s->holders.session[session].key;
+}
+
+void ww_sessions_payload(struct ww_sessions *s, const struct ww_payload *p)
+{
+    ww_readable_add(&s->readable, p);
 }
 
 enum ww_cookie_kind ww_sessions_cookie(const struct ww_sessions *s, ww_str name, ww_str value)
 {
     enum ww_cookie_kind kind = ww_smell_cookie(&s->smell, name);
 
-    if (kind == WW_COOKIE_OTHER && ww_map_find(&s->payload, value) != NULL)
-        return WW_COOKIE_SESSION;
+    if (kind == WW_COOKIE_OTHER && ww_readable_has(&s->readable, value))
+        kind = WW_COOKIE_SESSION;
+    for (size_t i = 0; i < s->cfg.carriers && kind < WW_COOKIE_SESSION; i++) {
+        if (s->cfg.carrier[i].kind == WW_KEY_COOKIE && ww_str_eq(s->cfg.carrier[i].name, name))
+            kind = WW_COOKIE_SESSION;
+    }
     return kind;
 }
 
-static bool is_session_cookie(const struct ww_sessions *s, ww_str name, ww_str value)
+/* ---- the exchange at hand */
+
+static bool is_session(const void *ctx, ww_str name, ww_str value)
 {
-    return value.len > 0 && ww_sessions_cookie(s, name, value) >= WW_COOKIE_SESSION;
+    const struct ww_sessions *s = ctx;
+
+    return ww_sessions_cookie(s, name, value) >= WW_COOKIE_SESSION;
 }
 
-static size_t session_add(struct ww_sessions *s, enum ww_key_kind kind, ww_str name,
-                          ww_str value, bool weak)
+static ww_str captured(const void *ctx, size_t carrier, ww_str value)
 {
-    if (s->sessions == s->session_cap)
-        s->session = ww_grow(s->session, s->sessions + 1, &s->session_cap, sizeof *s->session);
-    s->session[s->sessions] = (struct session){
-        .key = { .number = s->sessions + 1,
-                 .kind = kind,
-                 .name = ww_arena_dup(&s->arena, name),
-                 .value = ww_arena_dup(&s->arena, value),
-                 .weak = weak },
-        .mine = NOBODY,
-    };
-    return s->sessions++;
+    const struct ww_sessions *s = ctx;
+
+    return ww_readable_capture(&s->readable, carrier, value);
 }
 
-/* Borrowed until the next pair. */
-static ww_str pair_key(struct ww_sessions *s, ww_str name, ww_str value)
+/* Borrows x. */
+struct assigning {
+    struct ww_sessions *s;
+    const struct ww_exchange *x;
+    uint64_t connection; /* 0: a proxy in front of us may share it between clients */
+    struct identities carried, given;
+    enum rank rank; /* of the session that the request has */
+    uint32_t slot;  /* that session, or NO_SLOT */
+};
+
+static struct session *session_at(const struct assigning *a, uint32_t slot)
 {
-    ww_buf_clear(&s->scratch);
-    ww_buf_add(&s->scratch, name);
-    ww_buf_add_char(&s->scratch, '=');
-    ww_buf_add(&s->scratch, value);
-    return ww_buf_str(&s->scratch);
+    return &a->s->holders.session[slot];
 }
 
-static size_t holders_of(struct ww_sessions *s, ww_str name, ww_str value)
+static ww_str forwarded_for(const struct ww_exchange *x)
 {
-    size_t *at = ww_map_find(&s->value, pair_key(s, name, value));
+    ww_str value = ww_fields_get(&x->request_fields, WW_STR("x-forwarded-for"));
 
-    return at == NULL ? NOBODY : *at;
+    return value.len > 0 ? value : ww_fields_get(&x->request_fields, WW_STR("forwarded"));
 }
 
-/* Names are few and values many: keeps one copy of each name. */
-static ww_str cookie_name(struct ww_sessions *s, ww_str name)
+static uint64_t own_connection(const struct ww_exchange *x)
 {
-    if (s->holders > 0 && ww_str_eq(s->holder[s->holders - 1].name, name))
-        return s->holder[s->holders - 1].name;
-    return ww_arena_dup(&s->arena, name);
+    bool shared =
+        forwarded_for(x).len > 0 || ww_fields_get(&x->request_fields, WW_STR("via")).len > 0;
+
+    return shared ? 0 : x->connection;
 }
 
-/* The session is given this value: its earlier one of the same name is no longer live. */
-static void hold(struct ww_sessions *s, size_t session, ww_str name, ww_str value)
+static bool same_connection(const struct assigning *a, uint32_t slot)
 {
-    struct session *one = &s->session[session];
-    ww_str key = pair_key(s, name, value);
-    size_t *head = ww_map_find(&s->value, key);
-    size_t seen = 0;
+    return a->connection != 0 && session_at(a, slot)->connection == a->connection;
+}
 
-    if (head == NULL)
-        head = ww_map_put(&s->value, ww_arena_dup(&s->arena, key), NOBODY, NULL);
+/* ---- whose identity is it? */
 
-    for (size_t h = one->mine; h != NOBODY && seen < HOLDERS_SEEN;
-         h = s->holder[h].older_mine) {
-        if (ww_str_eq(s->holder[h].name, name))
-            s->holder[h].live = false;
+/*
+ * The live holder on the same client connection, else the only live one. Where several fit, the
+ * newest is taken and all of them become weak: what follows may have been mixed up. An old
+ * value still belongs to whoever had it: a lineage is a tree.
+ */
+static uint32_t pick(const struct assigning *a, struct holder *newest)
+{
+    const struct holder *live = NULL;
+    size_t lives = 0, seen = 0;
+
+    for (const struct holder *h = newest; h != NULL && seen < HOLDERS_SEEN; h = h->older) {
+        if (h->live && same_connection(a, h->slot))
+            return h->slot;
+        if (h->live && lives++ == 0)
+            live = h;
         seen++;
     }
-    if (s->holders == s->holder_cap)
-        s->holder = ww_grow(s->holder, s->holders + 1, &s->holder_cap, sizeof *s->holder);
-    s->holder[s->holders] = (struct holder){ .session = session,
-                                             .older = *head,
-                                             .older_mine = one->mine,
-                                             .name = cookie_name(s, name),
-                                             .live = true };
-    *head = s->holders;
-    one->mine = s->holders++;
+    if (lives == 1 || (lives == 0 && seen == 1))
+        return lives == 1 ? live->slot : newest->slot;
+    seen = 0;
+    for (const struct holder *h = newest; h != NULL && seen < HOLDERS_SEEN; h = h->older) {
+        session_at(a, h->slot)->key.weak = true;
+        seen++;
+    }
+    return lives > 0 ? live->slot : newest->slot;
+}
+
+static bool is_basic(ww_str authorization)
+{
+    return ww_str_starts_nocase(authorization, WW_STR("basic "));
+}
+
+/* Somebody who had only an address or a password until now, and did all that he did on the
+ * connection at hand: nobody else can stand behind it. */
+static bool is_newcomer(const struct assigning *a, uint32_t slot)
+{
+    const struct session *one = session_at(a, slot);
+
+    return one->one_connection && same_connection(a, slot) &&
+           (one->key.kind == WW_KEY_CLIENT ||
+            (one->key.kind == WW_KEY_AUTHORIZATION && is_basic(one->key.value)));
 }
 
 /*
- * Whose request carries this value? The live holder on the same client connection, else the
- * only live one. Where several fit, the newest is taken and all of them become weak: what
- * follows may have been mixed up. An old value still belongs to whoever had it: a lineage is a
- * tree.
+ * What an answer's body gave out may have been for somebody else: an invitation, another user's
+ * key. It is the session's where it comes on the connection that it was given out on, but not
+ * that of another token, nor of many clients. Never where two fit.
  */
-static size_t holder_session(struct ww_sessions *s, size_t newest, uint64_t connection)
+static struct holder *pick_gift(const struct assigning *a, struct holder *newest)
 {
-    size_t live = 0, seen = 0, pick = NOBODY;
+    struct holder *found = NULL;
+    size_t seen = 0;
 
-    for (size_t h = newest; h != NOBODY && seen < HOLDERS_SEEN; h = s->holder[h].older) {
-        if (s->holder[h].live && s->session[s->holder[h].session].connection == connection)
-            return s->holder[h].session;
-        if (s->holder[h].live && live++ == 0)
-            pick = s->holder[h].session;
+    for (struct holder *h = newest; h != NULL && seen < HOLDERS_SEEN; h = h->older) {
+        enum ww_key_kind kind = session_at(a, h->slot)->key.kind;
+        bool other = kind != WW_KEY_CLIENT && kind != WW_KEY_AUTHORIZATION;
         seen++;
-    }
-    if (live == 1 || (live == 0 && seen == 1))
-        return live == 1 ? pick : s->holder[newest].session;
-    seen = 0;
-    for (size_t h = newest; h != NOBODY && seen < HOLDERS_SEEN; h = s->holder[h].older) {
-        s->session[s->holder[h].session].key.weak = true;
-        seen++;
-    }
-    return live > 0 ? pick : s->holder[newest].session;
-}
-
-/* By a session cookie of the request: one that is known before one that is not. */
-static size_t by_request_cookie(struct ww_sessions *s, const struct ww_exchange *x)
-{
-    ww_str first_name = { 0 }, first_value = { 0 };
-
-    for (size_t i = 0; i < x->request_fields.n; i++) {
-        ww_str rest = x->request_fields.v[i].value, name, value;
-
-        if (!ww_str_eq_nocase(x->request_fields.v[i].name, WW_STR("cookie")))
+        if (!h->certain && !is_newcomer(a, h->slot) && !(other && same_connection(a, h->slot)))
             continue;
-        while (ww_cookie_next(&rest, &name, &value)) {
-            if (!is_session_cookie(s, name, value))
-                continue;
-            size_t h = holders_of(s, name, value);
-            if (h != NOBODY)
-                return holder_session(s, h, x->connection);
-            if (first_name.ptr == NULL) {
-                first_name = name;
-                first_value = value;
-            }
-        }
+        if (found != NULL)
+            return NULL;
+        found = h;
     }
-    if (first_name.ptr == NULL)
-        return NOBODY;
-    size_t session = session_add(s, WW_KEY_COOKIE, first_name, first_value, false);
-    hold(s, session, first_name, first_value);
-    return session;
+    return found;
 }
 
-/* Holds what the response sets; begins a session with it if there is none yet. */
-static size_t by_response_cookie(struct ww_sessions *s, const struct ww_exchange *x,
-                                 size_t session)
+static struct holder *gift_of(const struct assigning *a, const struct identity *id)
 {
-    for (size_t i = 0; i < x->response_fields.n; i++) {
-        struct ww_set_cookie c;
+    struct identity gift = { .space = SPACE_GIFT, .value = id->value };
 
-        if (!ww_str_eq_nocase(x->response_fields.v[i].name, WW_STR("set-cookie")) ||
-            !ww_set_cookie_parse(x->response_fields.v[i].value, x->ended_us / 1000000, &c) ||
-            c.cleared || !is_session_cookie(s, c.name, c.value))
-            continue;
-        if (session == NOBODY)
-            session = session_add(s, WW_KEY_COOKIE, c.name, c.value, false);
-        hold(s, session, c.name, c.value);
-    }
-    return session;
+    if (id->space == SPACE_AUTHORIZATION)
+        gift.value = ww_credential(id->value);
+    else if (id->space != SPACE_HEADER && id->space != SPACE_QUERY)
+        return NULL;
+    return pick_gift(a, ww_holders_find(&a->s->holders, &gift));
 }
 
-/* A client on this machine is a test; anybody else may be many people behind one address. */
+static uint32_t known_as(const struct assigning *a, const struct identity *id)
+{
+    struct holder *newest = ww_holders_find(&a->s->holders, id);
+
+    return newest == NULL ? NO_SLOT : pick(a, newest);
+}
+
+/* A query field that an answer gave out as a session's is there for nothing else. */
+static void promote(const struct assigning *a, struct ranked_identity *one)
+{
+    const struct holder *newest;
+
+    if (one->rank != RANK_QUERY || one->id.space != SPACE_QUERY)
+        return;
+    newest = ww_holders_find(&a->s->holders, &one->id);
+    if (newest != NULL && newest->given)
+        one->rank = RANK_FIELD;
+}
+
+/* ---- who speaks, if nothing says so */
+
 static bool is_local(ww_str client)
 {
     return ww_str_starts(client, WW_STR("127.")) || ww_str_eq(client, WW_STR("::1")) ||
@@ -258,46 +238,269 @@ static bool is_local(ww_str client)
            ww_str_starts(client, WW_STR("unix"));
 }
 
-static size_t by_other_key(struct ww_sessions *s, const struct ww_exchange *x)
+/* A client on this machine is a test; anybody else may be many people behind one address, and
+ * so is whoever a proxy in front of us speaks for. */
+static bool is_test(const struct ww_exchange *x)
 {
-    ww_str auth = ww_fields_get(&x->request_fields, WW_STR("authorization"));
-    ww_str agent = ww_fields_get(&x->request_fields, WW_STR("user-agent"));
-    bool has_auth = auth.len > 0;
-    ww_str name = has_auth ? WW_STR("Authorization") : WW_STR("client");
+    return is_local(x->client) && forwarded_for(x).len == 0;
+}
 
-    /* "Authorization=…" or "client=address agent" */
-    pair_key(s, name, has_auth ? auth : x->client);
-    if (!has_auth) {
-        ww_buf_add_char(&s->scratch, ' ');
-        ww_buf_add(&s->scratch, agent);
+static struct identity client_of(const struct assigning *a)
+{
+    struct ww_buf *b = &a->s->client;
+    ww_str from = forwarded_for(a->x);
+
+    ww_buf_clear(b);
+    ww_buf_add(b, from.len > 0 ? from : a->x->client);
+    ww_buf_add_char(b, ' ');
+    ww_buf_add(b, ww_fields_get(&a->x->request_fields, WW_STR("user-agent")));
+    return (struct identity){ SPACE_CLIENT, WW_KEY_CLIENT, WW_STR("client"), ww_buf_str(b) };
+}
+
+/* ---- the request's session */
+
+static void begin(struct assigning *a, const struct identity *id, bool weak)
+{
+    a->slot = ww_holders_begin(&a->s->holders, id, weak);
+    snprintf(session_at(a, a->slot)->origin, sizeof session_at(a, a->slot)->origin, WW_STRF,
+             WW_STRV(a->x->client));
+    ww_holders_hold(&a->s->holders, a->slot, id);
+}
+
+/* The session had no better name until now. What came with this gift is its own as well. */
+static void accept_gift(struct assigning *a, struct holder *gift, const struct identity *id)
+{
+    struct session *one = session_at(a, gift->slot);
+
+    for (struct holder *h = one->newest; h != NULL; h = h->older_mine) {
+        if (h->answer == gift->answer && h->key[0] == SPACE_GIFT)
+            h->certain = true;
     }
-    ww_str key = ww_buf_str(&s->scratch);
-    size_t *known = ww_map_find(&s->other, key);
+    if (is_newcomer(a, gift->slot)) {
+        ww_holders_rename(&a->s->holders, gift->slot, id, false);
+        one->by_gift = true;
+    }
+    a->slot = gift->slot;
+    ww_holders_hold(&a->s->holders, gift->slot, id);
+}
 
-    if (known != NULL)
-        return *known;
-    key = ww_arena_dup(&s->arena, key);
-    size_t session =
-        session_add(s, has_auth ? WW_KEY_AUTHORIZATION : WW_KEY_CLIENT, name,
-                    ww_str_from(key, name.len + 1), !has_auth && !is_local(x->client));
-    ww_map_put(&s->other, key, session, NULL);
-    return session;
+static bool by_rank(struct assigning *a, enum rank rank)
+{
+    const struct identity *unknown = NULL;
+
+    a->rank = rank;
+    for (size_t i = 0; i < a->carried.n; i++) {
+        const struct identity *id = &a->carried.v[i].id;
+        if (a->carried.v[i].rank != rank)
+            continue;
+        a->slot = known_as(a, id);
+        if (a->slot != NO_SLOT)
+            return true;
+        struct holder *gift = gift_of(a, id);
+        if (gift != NULL) {
+            accept_gift(a, gift, id);
+            return true;
+        }
+        if (unknown == NULL)
+            unknown = id;
+    }
+    if (unknown != NULL)
+        begin(a, unknown, false);
+    return unknown != NULL;
+}
+
+/* By what the request carries: one that is known before one that is not. False if nothing. */
+static bool by_request(struct assigning *a)
+{
+    for (enum rank rank = RANK_CONFIGURED; rank < RANK_CLIENT; rank++) {
+        if (by_rank(a, rank))
+            return true;
+    }
+    return false;
+}
+
+/* The session of this client that has no better name; or which has one by now, but on this
+ * connection: it does not send its name with everything. Or NO_SLOT. */
+static uint32_t client_session(const struct assigning *a)
+{
+    struct identity client = client_of(a);
+    uint32_t found = NO_SLOT;
+    size_t seen = 0;
+
+    for (const struct holder *h = ww_holders_find(&a->s->holders, &client);
+         h != NULL && seen < HOLDERS_SEEN; h = h->older) {
+        bool nameless = session_at(a, h->slot)->key.kind == WW_KEY_CLIENT;
+        if (!nameless && same_connection(a, h->slot))
+            return h->slot;
+        if (nameless && found == NO_SLOT)
+            found = h->slot;
+        seen++;
+    }
+    return found;
+}
+
+/* Which of the given identities a session would begin with: the first of the lowest rank below
+ * `rank`, or NULL. */
+static const struct ranked_identity *beginning(const struct assigning *a, enum rank rank)
+{
+    const struct ranked_identity *best = NULL;
+
+    for (size_t i = 0; i < a->given.n; i++) {
+        const struct ranked_identity *one = &a->given.v[i];
+        if (one->rank < (best == NULL ? rank : best->rank))
+            best = one;
+    }
+    return best;
+}
+
+/* What the request has: ids that are not known yet count as well. */
+static enum rank rank_of_request(const struct assigning *a)
+{
+    enum rank rank = RANK_CLIENT;
+
+    for (size_t i = 0; i < a->carried.n; i++) {
+        if (a->carried.v[i].rank < rank)
+            rank = a->carried.v[i].rank;
+    }
+    return rank;
+}
+
+/*
+ * A newcomer gets an identity: what he did before belongs to it. From now on whoever comes
+ * without it is somebody else: a browser sends its cookies.
+ */
+static bool take_over(struct assigning *a, enum rank own, const struct identity *id)
+{
+    uint32_t slot = own == RANK_CLIENT ? client_session(a) : NO_SLOT;
+
+    for (size_t i = 0; i < a->carried.n && own == RANK_AUTHORIZATION && slot == NO_SLOT; i++) {
+        slot = known_as(a, &a->carried.v[i].id);
+    }
+    if (slot == NO_SLOT || !is_newcomer(a, slot))
+        return false;
+    ww_holders_drop(&a->s->holders, slot, SPACE_AUTHORIZATION);
+    ww_holders_drop(&a->s->holders, slot, SPACE_CLIENT);
+    ww_holders_rename(&a->s->holders, slot, id, false);
+    a->slot = slot;
+    return true;
+}
+
+/* The exchange whose response gives out a better identity than the request has belongs to it.
+ */
+static bool by_response(struct assigning *a)
+{
+    enum rank own = rank_of_request(a);
+    const struct ranked_identity *one = beginning(a, own);
+
+    if (one == NULL)
+        return false;
+    a->rank = one->rank;
+    if (!take_over(a, own, &one->id))
+        begin(a, &one->id, false);
+    return true;
+}
+
+/* A token that renews the token which asked for it: the same carrier, the same session. */
+static bool is_renewal(const struct assigning *a)
+{
+    ww_str path = ww_exchange_path(a->x);
+
+    return session_at(a, a->slot)->key.kind == WW_KEY_AUTHORIZATION &&
+           (ww_str_find_nocase(path, WW_STR("refresh")) >= 0 ||
+            ww_str_find_nocase(path, WW_STR("renew")) >= 0 ||
+            ww_str_find_nocase(path, WW_STR("rotate")) >= 0);
+}
+
+/* A client that got a token before logs in again: as somebody else, for all we know. */
+static bool is_second_login(const struct assigning *a)
+{
+    bool token = false;
+
+    for (size_t i = 0; i < a->given.n; i++) {
+        token = token || (a->given.v[i].id.space == SPACE_GIFT &&
+                          a->given.v[i].id.kind == WW_KEY_AUTHORIZATION);
+    }
+    return token && session_at(a, a->slot)->got_token && !is_renewal(a) &&
+           ww_smell_login(&a->s->smell, ww_exchange_path(a->x));
+}
+
+static void by_client(struct assigning *a)
+{
+    struct identity client = client_of(a);
+
+    a->rank = RANK_CLIENT;
+    a->slot = client_session(a);
+    if (a->slot == NO_SLOT || is_second_login(a))
+        begin(a, &client, !is_test(a->x));
+}
+
+/* ---- what the response gives out */
+
+/* The session whose identity of the same kind the request carries: a login changes it (session
+ * fixation), a payload changes with its content. Else the exchange's. */
+static uint32_t owner_of(const struct assigning *a, const struct ranked_identity *given)
+{
+    for (size_t i = 0; i < a->carried.n; i++) {
+        const struct ranked_identity *one = &a->carried.v[i];
+        if (one->id.space != given->id.space)
+            continue;
+        uint32_t slot = known_as(a, &one->id);
+        if (slot != NO_SLOT)
+            return slot;
+    }
+    return a->slot;
+}
+
+static void hold_given(struct assigning *a)
+{
+    for (size_t i = 0; i < a->given.n; i++) {
+        const struct ranked_identity *one = &a->given.v[i];
+        struct holder *h = ww_holders_hold(&a->s->holders, owner_of(a, one), &one->id);
+        h->given = true;
+        h->answer = a->s->exchanges;
+        h->certain = one->id.space == SPACE_GIFT && is_renewal(a);
+        if (one->id.space == SPACE_GIFT && one->id.kind == WW_KEY_AUTHORIZATION)
+            session_at(a, h->slot)->got_token = true;
+    }
+}
+
+/* ---- afterwards */
+
+/* One password or key, several addresses: maybe several people. */
+static bool is_shared(const struct assigning *a, const struct session *one)
+{
+    return a->rank == RANK_AUTHORIZATION && !one->by_gift && !is_local(a->x->client) &&
+           !ww_str_eq(ww_str_upto(a->x->client, sizeof one->origin - 1), ww_str_c(one->origin));
+}
+
+static void note(struct assigning *a)
+{
+    struct session *one = session_at(a, a->slot);
+
+    one->key.weak = one->key.weak || is_shared(a, one);
+    if (one->connection != a->connection)
+        one->one_connection = one->one_connection && one->connection == 0;
+    one->connection = a->connection;
+    ww_holders_touch(&a->s->holders, a->slot);
 }
 
 size_t ww_sessions_assign(struct ww_sessions *s, const struct ww_exchange *x)
 {
-    for (size_t i = 0; i < x->payloads; i++) {
-        ww_sessions_payload(s, x->payload[i].value);
-    }
-    size_t session = by_response_cookie(s, x, by_request_cookie(s, x));
-    if (session == NOBODY)
-        session = by_other_key(s, x);
-    s->session[session].connection = x->connection;
-    return session;
-}
+    struct finder f = { &s->cfg, &s->smell, is_session, captured, s };
+    struct assigning a = { .s = s, .x = x, .connection = own_connection(x), .slot = NO_SLOT };
 
-const struct ww_session_key *ww_sessions_key(const struct ww_sessions *s, size_t session)
-{
-    assert(session < s->sessions);
-    return &s->session[session].key;
+    for (size_t i = 0; i < x->payloads; i++) {
+        ww_sessions_payload(s, &x->payload[i]);
+    }
+    s->exchanges++;
+    ww_carried(&f, x, &a.carried);
+    ww_given(&f, x, &a.given);
+    for (size_t i = 0; i < a.carried.n; i++) {
+        promote(&a, &a.carried.v[i]);
+    }
+    if (!by_response(&a) && !by_request(&a))
+        by_client(&a);
+    hold_given(&a);
+    note(&a);
+    return a.slot;
 }
