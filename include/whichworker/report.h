@@ -34,6 +34,8 @@ struct ww_report_policy {
     const struct ww_report_standing *standing; /* one for each finding; NULL: as judged */
     const struct ww_report_requirement *requirement;
     size_t requirements;
+    ww_str file; /* of the repository, where findings are shown that have no file of their own:
+                    a configuration, a baseline; relative to its root; absent: none */
     ww_str trouble; /* why it could not be tried at all; absent: it was */
 };
 

@@ -24,6 +24,7 @@ struct config {
     struct ww_judge_config judge;
     const struct ww_report_format *format;
     struct reports reports;
+    bool no_github;
     ww_str output; /* of the report in `format`; "-": standard output */
     struct requirements requirements;
     ww_str baseline; /* absent: none */

@@ -2,6 +2,7 @@
 #include "judgement.h"
 
 #include "command.h"
+#include "github.h"
 
 #include <whichworker/units.h>
 
@@ -55,6 +56,22 @@ static int update(struct judgement *j, const struct judgement_input *in,
     return j->updated == NULL ? err->code : WW_OK;
 }
 
+/* A file that the repository may well have: what people wrote for us. */
+static ww_str repository_file(const struct config *c)
+{
+    const ww_str written[] = { c->baseline, c->config_file };
+
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        ww_str file = written[i];
+
+        if (ww_str_starts(file, WW_STR("./")))
+            file = ww_str_from(file, 2);
+        if (file.len > 0 && file.ptr[0] != '/' && !ww_str_starts(file, WW_STR("../")))
+            return file;
+    }
+    return (ww_str){ 0 };
+}
+
 int judgement_open(struct judgement *j, const struct judgement_input *in, struct ww_err *err)
 {
     struct policy_input policy = { .config = in->config,
@@ -80,6 +97,7 @@ int judgement_open(struct judgement *j, const struct judgement_input *in, struct
     if (update(j, in, &policy, v, err) < 0)
         return err->code;
     policy_apply(&policy, v, &j->policy);
+    j->policy.report.file = repository_file(in->config);
     return WW_OK;
 }
 
@@ -123,5 +141,7 @@ int judgement_write(struct judgement *j, const struct config *c, ww_str name,
         source = reports_source(j->reader);
     report = judgement_report(j, name, &source);
     tell_notes(&j->policy);
+    if (!c->no_github)
+        github_tell(&report);
     return reports_write(&c->reports, &report, err);
 }

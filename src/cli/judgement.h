@@ -30,7 +30,8 @@ int judgement_baseline(const struct config *c, struct baseline **out, struct ww_
 int judgement_open(struct judgement *j, const struct judgement_input *in, struct ww_err *err);
 void judgement_close(struct judgement *j);
 
-/* The reports that go to files, then the notes of the policy on standard error. `name`: the
+/* The notes of the policy on standard error, what GitHub Actions is told, and the reports that go
+ * to files. `name`: the
  * trace's, for headings; may be absent. */
 int judgement_write(struct judgement *j, const struct config *c, ww_str name,
                     struct ww_err *err);

@@ -95,6 +95,10 @@ const struct option_row options_table[] = {
       .help = "read no configuration file" },
     { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
       .help = "open no connection: look only at what is there" },
+    { .name = "no-github", BOOL(no_github), .commands = FOR_REPORT,
+      .help = "in GitHub Actions, no annotations and no step summary",
+      .text = "Where GITHUB_ACTIONS is true, annotations go to standard error, and a Markdown report to the step's\n"
+              "summary." },
     { .name = "no-judge", BOOL(no_judge), .commands = FOR_PROXY,
       .help = "judge nothing while the proxy runs",
       .text = "By default the newest exchanges are judged again whenever something has come, at the cost of at most\n"

@@ -9,6 +9,12 @@ void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *st
 void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *style,
                     struct ww_buf *out);
 
+void ww_report_markdown(const struct ww_verdict *v, const struct ww_report_style *style,
+                        struct ww_buf *out);
+void ww_report_github(const struct ww_verdict *v, const struct ww_report_style *style,
+                      struct ww_buf *out);
+void ww_report_sarif(const struct ww_verdict *v, const struct ww_report_style *style,
+                     struct ww_buf *out);
 void ww_report_junit(const struct ww_verdict *v, const struct ww_report_style *style,
                      struct ww_buf *out);
 

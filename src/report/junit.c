@@ -1,8 +1,8 @@
 /* JUnit XML, as Jenkins and GitLab read it. */
 /*
- * A suite for each guarantee, a case for each pair of routes that sessions went over. Names hold
- * nothing that another run would not have, so that the history of a case can be followed. What is
- * inconclusive is skipped.
+ * A suite for each guarantee, a case for each pair of routes that sessions went over. Names
+ * hold nothing that another run would not have, so that the history of a case can be followed.
+ * What is inconclusive is skipped.
  */
 #include "formats.h"
 #include "text.h"
@@ -15,7 +15,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define MAX_CASES 2000 /* of a suite, beside those that fail; so many routes have ids in them  \
+#define MAX_CASES                                                                              \
+    2000               /* of a suite, beside those that fail; so many routes have ids in them  \
                         */
 #define MAX_TEXT 65536 /* bytes of one explanation */
 #define SECONDS  1000000.0

@@ -1,9 +1,9 @@
 /* report: a verdict as text, for the person whose car is gone. */
-#include "policy.h"
-#include "rules.h"
 #include "text.h"
 
 #include "formats.h"
+#include "policy.h"
+#include "rules.h"
 
 #include <whichworker/units.h>
 
