@@ -9,6 +9,10 @@ struct ww_re;
 
 /* Compiles a pattern (UTF is off: bytes). NULL and err with a caret's position if it is wrong. */
 struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err);
+/* The same; *out_at (may be NULL) is where in the pattern it is wrong, and err has only the words
+ * for it. */
+struct ww_re *ww_re_new_at(const char *pattern, bool caseless, size_t *out_at,
+                           struct ww_err *err);
 void ww_re_free(struct ww_re *re); /* NULL is fine */
 
 /*

@@ -89,6 +89,19 @@ static pcre2_code *compile_guarded(const char *pattern, uint32_t options, int *o
 
 struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
 {
+    struct ww_err why = { 0 };
+    size_t at = 0;
+    struct ww_re *re = ww_re_new_at(pattern, caseless, &at, &why);
+
+    if (re == NULL)
+        ww_err_set(err, WW_EUSAGE, "pattern '%s' is wrong at character %zu: %s", pattern,
+                   at + 1, why.text);
+    return re;
+}
+
+struct ww_re *ww_re_new_at(const char *pattern, bool caseless, size_t *out_at,
+                           struct ww_err *err)
+{
     int number = 0;
     PCRE2_SIZE at = 0;
     pcre2_code *code = compile_guarded(pattern, caseless ? PCRE2_CASELESS : 0, &number, &at);
@@ -97,8 +110,9 @@ struct ww_re *ww_re_new(const char *pattern, bool caseless, struct ww_err *err)
         char words[128] = "";
 
         pcre2_get_error_message(number, (PCRE2_UCHAR *)words, sizeof(words));
-        ww_err_set(err, WW_EUSAGE, "pattern '%s' is wrong at character %zu: %s", pattern,
-                   at + 1, words);
+        ww_err_set(err, WW_EUSAGE, "%s", words);
+        if (out_at != NULL)
+            *out_at = at;
         return NULL;
     }
 
