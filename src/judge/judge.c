@@ -68,6 +68,7 @@ void ww_judge_free(struct ww_judge *j)
     free(m->change);
     free(m->change_end);
     free(m->blamed);
+    ww_lineage_release(&m->lineage);
     free(m->reset);
     free(m->telling);
     free(j->worker);

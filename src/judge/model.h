@@ -3,6 +3,7 @@
 #ifndef WW_JUDGE_MODEL_H
 #define WW_JUDGE_MODEL_H
 
+#include "lineage.h"
 #include "normal.h"
 #include "rulebook.h"
 #include "session.h"
@@ -87,6 +88,7 @@ struct model {
     struct ww_map payload;    /* cookie value: view */
     struct ww_map login_page; /* targets to which somebody was sent to log in */
     struct ww_map content;    /* cookie value: the word that names what was signed */
+    struct lineage lineage;
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;
@@ -121,7 +123,7 @@ void ww_look_skip(struct look *l);
 /* Fills what needs the whole trace: positions, overlaps, changes, masks. */
 void ww_model_settle(struct model *m);
 
-/* Whether a ended before b began. */
+/* Whether a ended before b began, and b's client had what a's answer gave it (lineage.h). */
 bool ww_before(const struct model *m, size_t a, size_t b);
 
 /* The worker is known and this exchange's answer is the worker's own. */

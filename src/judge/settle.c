@@ -7,7 +7,7 @@
 
 bool ww_before(const struct model *m, size_t a, size_t b)
 {
-    return m->v.step[a].ended_us <= m->v.step[b].started_us;
+    return m->v.step[a].ended_us <= m->v.step[b].started_us && ww_lineage_follows(m, a, b);
 }
 
 bool ww_speaks(const struct model *m, size_t step)
@@ -149,7 +149,8 @@ static void learn_masks(struct model *m, const struct ww_verdict_session *s, uin
         uint32_t before = last[resource];
         last[resource] = (uint32_t)step;
         if (before == WW_NONE || m->v.step[before].session != m->v.step[step].session ||
-            m->look[before].at < run || m->look[before].view == m->look[step].view ||
+            m->look[before].at < run || !ww_before(m, before, step) ||
+            m->look[before].view == m->look[step].view ||
             ww_any_change(m, m->v.step[before].started_us, m->v.step[step].ended_us))
             continue;
         ww_mask_learn(&m->normal, m->look[step].scope, m->look[before].view,
@@ -166,6 +167,7 @@ void ww_model_settle(struct model *m)
         settle_session(m, &m->v.session[i]);
     }
     settle_changes(m);
+    ww_lineage_settle(m);
     for (size_t i = 0; i < m->v.sessions; i++) {
         learn_masks(m, &m->v.session[i], last);
     }
