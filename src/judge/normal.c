@@ -1,16 +1,15 @@
 /* judge: bodies to views: decode, take apart, intern; and the masks that say what may differ.
  */
-#include "normal.h"
+#include "build.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
 #define DECODED_MAX (4u << 20) /* bytes of a body that are looked at */
-#define LEAVES_MAX  8192       /* scalars of a body; with more it counts as cut */
 #define DEPTH_MAX   48         /* nesting of JSON that is looked at */
-#define WORD_MAX    256        /* bytes; longer ones are kept as a beginning and a hash */
+#define RUNS_MAX    (2 * LEAVES_MAX)
+#define WORD_MAX    256 /* bytes; longer ones are kept as a beginning and a hash */
 #define WORD_HEAD   48
-#define PATH_BYTES  512u
 #define TOKENS_MAX  16 /* of one value, when its presence in a text is asked */
 
 void ww_normal_init(struct normal *n, const struct ww_smell *smell)
@@ -32,6 +31,7 @@ void ww_normal_release(struct normal *n)
     free(n->view);
     free(n->leaf);
     free(n->value);
+    free(n->run);
 }
 
 /* ---- words */
@@ -95,6 +95,15 @@ static ww_str without_stars(ww_str path)
     return path;
 }
 
+/* "metric NAME{label="x"}" */
+static ww_str metric_name(ww_str path)
+{
+    ww_str rest = ww_str_from(path, 7), name;
+
+    ww_str_cut(&rest, '{', &name);
+    return name;
+}
+
 uint32_t ww_word(struct normal *n, ww_str text)
 {
     char longer[WORD_HEAD + 2 * 8 + 4];
@@ -126,6 +135,8 @@ uint32_t ww_word(struct normal *n, ww_str text)
         w->volatile_key = ww_smell_volatile_key(n->smell, last_segment(without_stars(w->text)));
     } else if (ww_str_starts(w->text, WW_STR("after "))) {
         w->volatile_key = ww_smell_volatile_key(n->smell, ww_str_from(w->text, 6));
+    } else if (ww_str_starts(w->text, WW_STR("metric "))) {
+        w->volatile_key = ww_smell_volatile_key(n->smell, metric_name(w->text));
     }
     ww_map_put(&n->word_at, w->text, n->words, NULL);
     return (uint32_t)n->words++;
@@ -137,13 +148,6 @@ ww_str ww_word_text(const struct normal *n, uint32_t word)
 }
 
 /* ---- building a view */
-
-struct build {
-    struct normal *n;
-    struct view view; /* its vectors are lent by n until it is done */
-    struct ww_buf path;
-    size_t depth;
-};
 
 /* Once each: most texts of a body occur in it many times. */
 static void add_value(struct build *b, uint32_t value)
@@ -159,21 +163,48 @@ static void add_value(struct build *b, uint32_t value)
     n->value[b->view.values++] = value;
 }
 
+static void add_run(struct build *b, uint32_t token)
+{
+    struct normal *n = b->n;
+
+    if (b->view.runs >= RUNS_MAX)
+        return;
+    if (b->view.runs == n->run_cap)
+        n->run = ww_grow(n->run, (size_t)b->view.runs + 1, &n->run_cap, sizeof *n->run);
+    n->run[b->view.runs++] = token;
+}
+
+void ww_build_break(struct build *b)
+{
+    uint32_t runs = b->view.runs;
+
+    /* One token alone is no phrase. */
+    if (runs > 0 && b->n->run[runs - 1] != WW_NONE &&
+        (runs == 1 || b->n->run[runs - 2] == WW_NONE)) {
+        b->view.runs--;
+    } else if (runs > 0 && b->n->run[runs - 1] != WW_NONE) {
+        add_run(b, WW_NONE);
+    }
+}
+
 /* The word, and what it consists of. */
 static void add_tokens(struct build *b, uint32_t word, ww_str text)
 {
     ww_str token;
 
     add_value(b, word);
-    if (b->n->word[word].is_token)
+    if (b->n->word[word].is_token) {
+        add_run(b, word);
         return;
+    }
     for (size_t i = 0; i < LEAVES_MAX && next_token(&text, &token); i++) {
-        if (token.len > 0)
-            add_value(b, ww_word(b->n, token));
+        uint32_t part = ww_word(b->n, token);
+        add_value(b, part);
+        add_run(b, part);
     }
 }
 
-static void add_leaf(struct build *b, ww_str path, ww_str value)
+void ww_build_leaf(struct build *b, ww_str path, ww_str value)
 {
     if (b->view.leaves >= LEAVES_MAX) {
         b->view.cut = true;
@@ -194,7 +225,7 @@ static void add_real(struct build *b, double real)
                   ? snprintf(text, sizeof text, "%lld", (long long)real)
                   : snprintf(text, sizeof text, "%.15g", real);
 
-    add_leaf(b, ww_buf_str(&b->path), ww_str_n(text, (size_t)len));
+    ww_build_leaf(b, ww_buf_str(&b->path), ww_str_n(text, (size_t)len));
 }
 
 static void add_json(struct build *b, json_t *v);
@@ -228,7 +259,9 @@ static void add_json(struct build *b, json_t *v)
     case JSON_OBJECT:
         json_object_foreach(v, key, child)
         {
+            ww_build_break(b);
             add_tokens(b, ww_word(b->n, ww_str_c(key)), ww_str_c(key));
+            ww_build_break(b);
             add_member(b, ww_str_c(key), child);
         }
         return;
@@ -239,12 +272,13 @@ static void add_json(struct build *b, json_t *v)
         }
         return;
     case JSON_STRING:
-        add_leaf(b, ww_buf_str(&b->path),
-                 ww_str_n(json_string_value(v), json_string_length(v)));
+        ww_build_leaf(b, ww_buf_str(&b->path),
+                      ww_str_n(json_string_value(v), json_string_length(v)));
+        ww_build_break(b);
         return;
     case JSON_INTEGER:
         snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
-        add_leaf(b, ww_buf_str(&b->path), ww_str_c(text));
+        ww_build_leaf(b, ww_buf_str(&b->path), ww_str_c(text));
         return;
     case JSON_REAL:
         add_real(b, json_real_value(v));
@@ -252,44 +286,11 @@ static void add_json(struct build *b, json_t *v)
     case JSON_TRUE:
     case JSON_FALSE:
     case JSON_NULL:
-        add_leaf(b, ww_buf_str(&b->path),
-                 json_is_true(v)    ? WW_STR("true")
-                 : json_is_false(v) ? WW_STR("false")
-                                    : WW_STR("null"));
+        ww_build_leaf(b, ww_buf_str(&b->path),
+                      json_is_true(v)    ? WW_STR("true")
+                      : json_is_false(v) ? WW_STR("false")
+                                         : WW_STR("null"));
         return;
-    }
-}
-
-static bool text_break(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '<' || c == '>' ||
-           c == '"' || c == '\'';
-}
-
-/* Each word of a text is a leaf whose place is the word before it. */
-static void add_text(struct build *b, ww_str text)
-{
-    struct word *before = NULL;
-
-    for (size_t at = 0; at < text.len;) {
-        size_t from = at;
-        while (from < text.len && text_break(text.ptr[from])) {
-            from++;
-        }
-        for (at = from; at < text.len && !text_break(text.ptr[at]);) {
-            at++;
-        }
-        if (at == from)
-            break;
-        ww_str word = ww_str_n(text.ptr + from, at - from);
-        bool noise = before == NULL || before->is_number || before->volatile_value;
-        ww_buf_clear(&b->path);
-        ww_buf_add_c(&b->path, "after ");
-        ww_buf_add(&b->path, noise ? WW_STR("#") : ww_str_upto(before->text, PATH_BYTES / 2));
-        add_leaf(b, before == NULL ? WW_STR("/") : ww_buf_str(&b->path), word);
-        if (b->view.cut && b->view.leaves >= LEAVES_MAX)
-            return;
-        before = &b->n->word[b->n->leaf[b->view.leaves - 1].value];
     }
 }
 
@@ -324,6 +325,12 @@ static uint32_t build_done(struct build *b)
         qsort(n->value, v.values, sizeof *v.value, value_order);
         v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), n->value,
                          v.values * sizeof *v.value);
+    }
+    ww_build_break(b);
+    v.runs = b->view.runs;
+    if (v.runs > 0) {
+        v.run = memcpy(ww_arena_alloc(&n->arena, v.runs * sizeof *v.run), n->run,
+                       v.runs * sizeof *v.run);
     }
     ww_buf_release(&b->path);
     if (n->views == n->view_cap)
@@ -409,7 +416,7 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
         struct build b;
         build_begin(&b, n, cut || how == WW_DECODED_CUT);
         if (b.view.cut || !build_json(&b, text))
-            add_text(&b, text);
+            ww_build_text(&b, ww_fields_get(fields, WW_STR("content-type")), text);
         view = build_done(&b);
     }
     ww_buf_release(&decoded);
@@ -434,23 +441,38 @@ static bool has_value(const struct view *v, uint32_t word)
     return low < v->values && v->value[low] == word;
 }
 
+/* The tokens stand one behind the other somewhere. */
+static bool has_phrase(const struct view *v, const uint32_t *token, size_t tokens)
+{
+    for (uint32_t i = 0; i + tokens <= v->runs; i++) {
+        size_t k = 0;
+        while (k < tokens && v->run[i + k] == token[k]) {
+            k++;
+        }
+        if (k == tokens)
+            return true;
+    }
+    return false;
+}
+
 bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word)
 {
     const struct view *v = &n->view[view];
-    ww_str rest = n->word[word].text, token;
+    ww_str rest = n->word[word].text, text;
+    uint32_t token[TOKENS_MAX];
     size_t tokens = 0;
 
     if (has_value(v, word))
         return true;
     if (n->word[word].is_token)
         return false;
-    while (tokens < TOKENS_MAX && next_token(&rest, &token)) {
-        size_t *known = ww_map_find(&n->word_at, token);
+    while (tokens < TOKENS_MAX && next_token(&rest, &text)) {
+        size_t *known = ww_map_find(&n->word_at, text);
         if (known == NULL || !has_value(v, (uint32_t)*known))
             return false;
-        tokens++;
+        token[tokens++] = (uint32_t)*known;
     }
-    return tokens > 0;
+    return tokens == 1 || (tokens > 1 && has_phrase(v, token, tokens));
 }
 
 uint32_t ww_view_place(const struct normal *n, uint32_t view, uint32_t word)

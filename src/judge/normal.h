@@ -23,7 +23,8 @@ struct word {
 
 /*
  * One scalar of a body. JSON: path is "/cars/ * /name" (array positions all read "*", so that
- * order does not matter). Text: path is "after WORD", the word that stands before it.
+ * order does not matter). Text: path is "after WORD", the word that stands before it; in a page
+ * of metrics "metric NAME{labels}", and "type NAME".
  */
 struct leaf {
     uint32_t path;
@@ -39,6 +40,8 @@ struct view {
     uint32_t leaves;
     uint32_t *value; /* sorted: every scalar, member name and token in it, for presence */
     uint32_t values;
+    uint32_t *run; /* tokens in their order, WW_NONE where a text ends: for phrases */
+    uint32_t runs;
 };
 
 struct normal {
@@ -55,6 +58,8 @@ struct normal {
     size_t leaf_cap;
     uint32_t *value;
     size_t value_cap;
+    uint32_t *run;
+    size_t run_cap;
     uint32_t builds;
     struct ww_map mask; /* scope and path: learned to differ within one worker */
 };
@@ -71,7 +76,8 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
                     const struct ww_body *body, bool whole);
 uint32_t ww_view_json(struct normal *n, ww_str json);
 
-/* Whether the view shows this word: as a scalar, or all its tokens somewhere. */
+/* Whether the view shows this word: as a scalar, or all its tokens, one behind the other, in
+ * one text (a JSON string, what stands between two tags, a line). */
 bool ww_view_shows(struct normal *n, uint32_t view, uint32_t word);
 
 /* The first place that holds the word; WW_NONE if it is not a scalar of its own. */

@@ -73,7 +73,9 @@ static void scalars_member_names_and_words_are_shown(void **state)
     assert_true(shows(v, "figo"));
     assert_true(shows(v, "12"));
     assert_true(shows(v, "Rohan"));
-    assert_true(shows(v, "car red"));
+    assert_true(shows(v, "red car"));
+    assert_false(shows(v, "car red"));
+    assert_false(shows(v, "figo red"));
     assert_false(shows(v, "fig"));
     assert_true(ww_str_eq(ww_word_text(&n, ww_view_place(&n, v, ww_word(&n, WW_STR("figo")))),
                           WW_STR("/cars/*/name")));
@@ -87,6 +89,50 @@ static void html_is_words(void **state)
     assert_true(shows(v, "figo"));
     assert_true(shows(v, "red car"));
     assert_false(shows(v, "green car"));
+    assert_false(shows(v, "figo red"));
+}
+
+/* A name in two places is not a name; attributes end where their quotes do. */
+static void phrases_end_at_tags_and_lines(void **state)
+{
+    uint32_t html =
+        view("text/html", "<td>Ada</td><td>Byron</td><input value=\"Ada King\" id=x>", 0);
+    uint32_t plain = view("text/plain", "Ada\nByron King\n", 0);
+    uint32_t xml = view("application/xml", "<a>Ada</a><b>Byron King</b>", 0);
+
+    assert_false(shows(html, "Ada Byron"));
+    assert_true(shows(html, "Ada King"));
+    assert_false(shows(html, "King id"));
+    assert_false(shows(plain, "Ada Byron"));
+    assert_true(shows(plain, "Byron King"));
+    assert_false(shows(xml, "Ada Byron"));
+    assert_true(shows(xml, "Byron King"));
+}
+
+static void entities_are_decoded(void **state)
+{
+    uint32_t v =
+        view("text/html", "<p>O&#39;Brien &amp; S&ouml;hne&nbsp;AG &#x41;1 &bogus;</p>", 0);
+
+    assert_true(shows(v, "O'Brien & S\xc3\xb6hne AG"));
+    assert_true(shows(v, "A1"));
+    assert_true(shows(v, "bogus"));
+}
+
+static void metrics_stand_under_name_and_labels(void **state)
+{
+    uint32_t v = view(
+        "text/plain",
+        "# TYPE hits counter\nhits{path=\"/a b\"} 7.0\nhits{path=\"/c\"} 8 17000\nup 1\n", 0);
+    uint32_t at = ww_view_first(&n, v, ww_word(&n, WW_STR("metric hits{path=\"/a b\"}")));
+
+    assert_int_equal(n.view[v].leaves, 4);
+    assert_true(ww_str_eq(ww_word_text(&n, n.view[v].leaf[at].value), WW_STR("7.0")));
+    assert_true(ww_str_eq(ww_word_text(&n, ww_view_place(&n, v, ww_word(&n, WW_STR("8")))),
+                          WW_STR("metric hits{path=\"/c\"}")));
+    assert_true(
+        ww_str_eq(ww_word_text(&n, ww_view_place(&n, v, ww_word(&n, WW_STR("counter")))),
+                  WW_STR("type hits")));
 }
 
 static void a_cut_body_says_so_and_still_shows(void **state)
@@ -212,6 +258,9 @@ int main(void)
         TEST(key_order_blanks_and_list_order_do_not_matter),
         TEST(scalars_member_names_and_words_are_shown),
         TEST(html_is_words),
+        TEST(phrases_end_at_tags_and_lines),
+        TEST(entities_are_decoded),
+        TEST(metrics_stand_under_name_and_labels),
         TEST(a_cut_body_says_so_and_still_shows),
         TEST(what_is_no_text_has_no_view),
         TEST(an_unknown_coding_has_no_view),
