@@ -35,14 +35,6 @@ void backend_block_signals(struct backend *b)
     sigprocmask(SIG_BLOCK, &set, &b->mask);
 }
 
-static void wait_for_event(const struct backend *b, int signals, int ms)
-{
-    struct pollfd p[2] = { { .fd = b->child.fd, .events = POLLIN },
-                           { .fd = signals, .events = POLLIN } };
-
-    (void)poll(p, 2, ms);
-}
-
 int backend_start(struct backend *b, const struct keeper_job *job, struct ww_err *err)
 {
     if (child_fork(&b->child, job, err) < 0)
@@ -56,7 +48,7 @@ int backend_start(struct backend *b, const struct keeper_job *job, struct ww_err
     return r;
 }
 
-static bool answers(const struct ww_addr *addr)
+bool backend_answers(const struct ww_addr *addr)
 {
     int fd = socket(addr->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool yes = fd >= 0 && connect(fd, (const struct sockaddr *)&addr->sa, addr->len) == 0;
@@ -118,42 +110,25 @@ static int died(const struct backend *b, struct ww_err *err)
     return err->code;
 }
 
-static int wait_until_ready(struct backend *b, const struct ww_addr *wanted,
-                            uint32_t timeout_ms, int signals, struct ww_addr *out_addr,
-                            struct ww_err *err)
+int backend_want(ww_str upstream, struct backend_wanted *out, struct ww_err *err)
 {
-    int64_t until_us = ww_clock_mono_us() + (int64_t)timeout_ms * 1000;
-    struct settling s = { 0 };
-    struct signalfd_siginfo got;
-    char time[16];
+    char other[64];
 
-    while (ww_clock_mono_us() < until_us) {
-        while (child_hear(&b->child))
-            ;
-        if (child_is_over(&b->child))
-            return died(b, err);
-        if (read(signals, &got, sizeof(got)) > 0)
-            return BACKEND_STOPPED;
-        if (wanted != NULL && answers(wanted)) {
-            *out_addr = *wanted;
-            return BACKEND_READY;
-        }
-        if (wanted == NULL && has_settled(&s, out_addr))
-            return BACKEND_READY;
-        wait_for_event(b, signals, LOOK_EVERY_MS);
-    }
-    ww_units_msec_text(timeout_ms, time);
-    if (wanted != NULL)
-        return ww_err_set(err, WW_ESYSTEM, "nobody listens on %s after %s (--ready-timeout)",
-                          wanted->text, time);
-    return ww_err_set(err, WW_ESYSTEM,
-                      "the backend listens nowhere, as far as can be seen, after %s "
-                      "(--ready-timeout); --upstream ADDR says where it does",
-                      time);
+    *out = (struct backend_wanted){ 0 };
+    if (upstream.len == 0)
+        return WW_OK;
+    if (ww_addr_parse(upstream, "--upstream", &out->addr[out->n++], err) < 0)
+        return err->code;
+    if (ww_str_starts(upstream, WW_STR("http://")))
+        upstream = ww_str_from(upstream, 7);
+    if (!ww_str_starts_nocase(upstream, WW_STR("localhost:")))
+        return WW_OK;
+    /* Servers that listen on "localhost" take the first address that it has, some ::1. */
+    snprintf(other, sizeof(other), "[::1]:%u", ww_addr_port(&out->addr[0]));
+    return ww_addr_parse(ww_str_c(other), "--upstream", &out->addr[out->n++], err);
 }
 
-int backend_wait(struct backend *b, const struct ww_addr *wanted, uint32_t timeout_ms,
-                 struct ww_addr *out_addr, struct ww_err *err)
+int backend_stop_signals(struct ww_err *err)
 {
     sigset_t stop;
 
@@ -164,7 +139,81 @@ int backend_wait(struct backend *b, const struct ww_addr *wanted, uint32_t timeo
     int signals = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 
     if (signals < 0)
-        return ww_err_errno(err, errno, "cannot wait for the backend");
+        ww_err_errno(err, errno, "cannot wait for the backend");
+    return signals;
+}
+
+int backend_look(struct backend *b, int signals, int ms, struct ww_err *err)
+{
+    struct pollfd p[2] = { { .fd = b->child.fd, .events = POLLIN },
+                           { .fd = signals, .events = POLLIN } };
+    struct signalfd_siginfo got;
+
+    (void)poll(p, 2, ms);
+    while (child_hear(&b->child))
+        ;
+    if (b->child.keeper > 0 && child_is_over(&b->child))
+        return died(b, err);
+    if (read(signals, &got, sizeof(got)) <= 0)
+        return BACKEND_READY;
+    b->stopped_by = (int)got.ssi_signo;
+    return BACKEND_STOPPED;
+}
+
+static bool find_wanted(const struct backend_wanted *wanted, struct ww_addr *out)
+{
+    for (size_t i = 0; i < wanted->n; i++) {
+        if (!backend_answers(&wanted->addr[i]))
+            continue;
+        *out = wanted->addr[i];
+        return true;
+    }
+    return false;
+}
+
+static int give_up(const struct backend_wanted *wanted, uint32_t timeout_ms, struct ww_err *err)
+{
+    char time[16];
+
+    ww_units_msec_text(timeout_ms, time);
+    if (wanted->n > 0)
+        return ww_err_set(err, WW_ESYSTEM,
+                          "nobody listens on %s%s%s after %s (--ready-timeout)",
+                          wanted->addr[0].text, wanted->n > 1 ? " or " : "",
+                          wanted->n > 1 ? wanted->addr[1].text : "", time);
+    return ww_err_set(err, WW_ESYSTEM,
+                      "the backend listens nowhere, as far as can be seen, after %s "
+                      "(--ready-timeout); --upstream ADDR says where it does",
+                      time);
+}
+
+static int wait_until_ready(struct backend *b, const struct backend_wanted *wanted,
+                            uint32_t timeout_ms, int signals, struct ww_addr *out_addr,
+                            struct ww_err *err)
+{
+    int64_t until_us = ww_clock_mono_us() + (int64_t)timeout_ms * 1000;
+    struct settling s = { 0 };
+    int ms = 0;
+
+    while (ww_clock_mono_us() < until_us) {
+        int r = backend_look(b, signals, ms, err);
+
+        if (r != BACKEND_READY)
+            return r;
+        if (wanted->n > 0 ? find_wanted(wanted, out_addr) : has_settled(&s, out_addr))
+            return BACKEND_READY;
+        ms = LOOK_EVERY_MS;
+    }
+    return give_up(wanted, timeout_ms, err);
+}
+
+int backend_wait(struct backend *b, const struct backend_wanted *wanted, uint32_t timeout_ms,
+                 struct ww_addr *out_addr, struct ww_err *err)
+{
+    int signals = backend_stop_signals(err);
+
+    if (signals < 0)
+        return err->code;
 
     int r = wait_until_ready(b, wanted, timeout_ms, signals, out_addr, err);
 

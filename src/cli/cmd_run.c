@@ -1,51 +1,9 @@
 /* run: starts a backend, finds where it listens, stands in front of it, ends with it. */
 #include "backend.h"
 #include "command.h"
+#include "shimfile.h"
 
-#include <whichworker/loop.h>
-
-#include <stdio.h>
 #include <unistd.h>
-
-#define PATH_ROOM 4096
-#define SHIM_FILE "libwhichworker-shim.so"
-
-/* From the program's directory. */
-static const char *const shim_places[] = { "../shim", WW_SHIM_INSTALLED, "." };
-
-static int find_shim(char *out, size_t room, struct ww_err *err)
-{
-    char program[PATH_ROOM];
-
-    if (!ww_program_path(program, sizeof(program)))
-        return ww_err_set(err, WW_ESYSTEM,
-                          "cannot find out where this program is; --no-preload "
-                          "does without " SHIM_FILE);
-
-    char *slash = strrchr(program, '/');
-
-    if (slash != NULL)
-        *slash = '\0';
-    for (size_t i = 0; i < sizeof(shim_places) / sizeof(shim_places[0]); i++) {
-        int n = snprintf(out, room, "%s/%s/" SHIM_FILE, program, shim_places[i]);
-
-        if (n < 0 || (size_t)n >= room || access(out, R_OK) != 0)
-            continue;
-        /* The dynamic loader splits LD_PRELOAD there, and knows no quotes. */
-        if (strpbrk(out, " :") != NULL)
-            return ww_err_set(
-                err, WW_ESYSTEM,
-                "%s cannot be preloaded: its path has a blank or a colon; install it "
-                "elsewhere, or do without (--no-preload)",
-                out);
-        return WW_OK;
-    }
-    return ww_err_set(err, WW_ESYSTEM,
-                      "there is no " SHIM_FILE
-                      " in %s/%s or %s/%s: install whichworker whole, or "
-                      "do without (--no-preload)",
-                      program, shim_places[0], program, shim_places[1]);
-}
 
 static void tell_end(const struct backend *b)
 {
@@ -61,7 +19,7 @@ static void tell_end(const struct backend *b)
 
 /* The backend runs. */
 static int serve_backend(const struct config *c, struct backend *b, struct ww_preload *preload,
-                         const struct ww_addr *wanted, struct ww_err *err)
+                         const struct backend_wanted *wanted, struct ww_err *err)
 {
     struct serve_extra extra = {
         .preload = preload, .open = backend_open, .close = backend_close, .ctx = b
@@ -87,16 +45,16 @@ static int with_preload(const struct config *c, struct ww_preload *preload, cons
                                     .shim = shim,
                                     .token = preload == NULL ? "" : ww_preload_token(preload),
                                     .place = KEEPER_SESSION };
-    struct ww_addr wanted;
+    struct backend_wanted wanted;
     struct ww_addr listen;
 
     if (ww_addr_parse(c->listen, "--listen", &listen, err) < 0 ||
-        (c->upstream.len > 0 && ww_addr_parse(c->upstream, "--upstream", &wanted, err) < 0))
+        backend_want(c->upstream, &wanted, err) < 0)
         return err->code;
     if (backend_start(&b, &job, err) < 0)
         return err->code;
 
-    int status = serve_backend(c, &b, preload, c->upstream.len > 0 ? &wanted : NULL, err);
+    int status = serve_backend(c, &b, preload, &wanted, err);
 
     child_stop(&b.child, c->proxy.drain_timeout_ms);
     return status;
@@ -105,7 +63,7 @@ static int with_preload(const struct config *c, struct ww_preload *preload, cons
 static int run_run(const struct config *c, struct ww_err *err)
 {
     struct ww_preload *preload = NULL;
-    char shim[PATH_ROOM + 64];
+    char shim[SHIMFILE_ROOM];
 
     if (c->command == NULL)
         return ww_err_set(err, WW_EUSAGE,
@@ -113,7 +71,7 @@ static int run_run(const struct config *c, struct ww_err *err)
                           "app:app, say");
     if (c->no_preload)
         return with_preload(c, NULL, NULL, err);
-    if (find_shim(shim, sizeof(shim), err) < 0)
+    if (shimfile_find(shim, err) < 0)
         return err->code;
     preload = ww_preload_new(getpid(), "/proc", err);
     if (preload == NULL)

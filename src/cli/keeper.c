@@ -37,6 +37,7 @@ struct keeper {
     enum keeper_state state;
     int signals;
     pid_t command; /* 0: it has ended */
+    bool grouped;  /* it leads a process group */
     int32_t status;
     int64_t kill_at_us;
     sigset_t mask; /* as it was before ours */
@@ -63,17 +64,21 @@ static void signal_all(size_t (*who)(const char *, int32_t, int32_t *, size_t), 
 static void pass_on(const struct keeper *k, int signum)
 {
     if (k->command != 0)
-        kill(k->command, signum);
+        kill(k->grouped ? -k->command : k->command, signum);
     else
         signal_all(ww_tree_children, signum);
 }
 
 static void end(struct keeper *k, int64_t grace_ms)
 {
+    int64_t kill_at_us = ww_clock_mono_us() + grace_ms * 1000;
+
+    /* Whoever asks again has less patience, or else waits for what was said before. */
+    if (k->state == KEEPER_RUNNING || kill_at_us < k->kill_at_us)
+        k->kill_at_us = kill_at_us;
     if (k->state != KEEPER_RUNNING)
         return;
     k->state = KEEPER_ENDING;
-    k->kill_at_us = ww_clock_mono_us() + grace_ms * 1000;
     pass_on(k, SIGTERM);
 }
 
@@ -301,7 +306,7 @@ static void take_standard_files(const struct keeper_job *job)
 
 void keeper_run(int fd, const struct keeper_job *job)
 {
-    struct keeper k = { .state = KEEPER_RUNNING };
+    struct keeper k = { .state = KEEPER_RUNNING, .grouped = job->place == KEEPER_GROUP };
     char url[KEEPER_URL_MAX];
     sigset_t all;
 
