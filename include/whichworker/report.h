@@ -101,6 +101,11 @@ struct ww_report_standing ww_report_standing_of(const struct ww_verdict *v,
                                                 const struct ww_report_policy *policy,
                                                 size_t finding);
 
+/* "2 passed, 1 failed, 0 inconclusive" and the end of the line: guarantees and thresholds,
+ * counted. Stable: scripts read it. */
+void ww_report_count(const struct ww_verdict *v, const struct ww_report_policy *policy,
+                     struct ww_buf *out);
+
 /* The exit status of a verdict: 0 pass, 1 fail, 2 inconclusive. */
 int ww_report_exit_status(const struct ww_verdict *v);
 

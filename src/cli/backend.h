@@ -53,10 +53,9 @@ bool backend_answers(const struct ww_addr *addr);
 int backend_wait(struct backend *b, const struct backend_wanted *wanted, uint32_t timeout_ms,
                  struct ww_addr *out_addr, struct ww_err *err);
 
-/* Who has accepted, of those that can. */
 struct backend_roll {
-    size_t workers;  /* processes that serve, as far as they can be seen; 0: none can */
-    size_t accepted; /* of them */
+    size_t accepted; /* processes that have accepted a connection, as far as they can be seen */
+    size_t silent;   /* those that could, and have not */
 };
 
 /* Waits until every worker has accepted once, which only one that is ready does: until_us (of

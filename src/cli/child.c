@@ -52,6 +52,7 @@ static bool hear(struct child *c, int32_t *out_start_error)
         break;
     case KEEPER_ENDED:
         c->ended = true;
+        c->own = m.value;
         c->status = m.value;
         break;
     case KEEPER_ALONE:

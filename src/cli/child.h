@@ -15,7 +15,8 @@ struct child {
     pid_t keeper;
     bool ended;     /* the process that was started */
     bool alone;     /* nothing of it is left */
-    int32_t status; /* wait status of whoever ended last */
+    int32_t own;    /* wait status of the process that was started, once it has ended */
+    int32_t status; /* of whoever ended last */
 };
 
 /* Makes its keeper; nothing runs yet. Call it while this process has one thread and the signals

@@ -41,9 +41,12 @@ struct config {
     bool no_color;
     bool help;
     bool version;
-    bool no_connect;      /* of doctor */
-    bool markdown;        /* of help */
-    char *const *command; /* of run: the backend's, ended by NULL; NULL: none */
+    bool no_connect;          /* of doctor */
+    bool markdown;            /* of help */
+    char *const *command;     /* of run: the backend's, ended by NULL; NULL: none */
+    ww_str backend;           /* of gate: for /bin/sh; absent: none is started */
+    ww_str backend_log;       /* absent: it is not kept */
+    uint32_t test_timeout_ms; /* 0: none */
     uint32_t ready_timeout_ms;
     bool no_preload;
     ww_str config_file; /* absent: ./whichworker.yaml, if it is there */

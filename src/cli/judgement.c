@@ -77,6 +77,7 @@ int judgement_open(struct judgement *j, const struct judgement_input *in, struct
     struct policy_input policy = { .config = in->config,
                                    .baseline = in->baseline,
                                    .trouble = in->trouble,
+                                   .ready = in->ready,
                                    .now_us = ww_clock_wall_us() };
 
     *j = (struct judgement){ 0 };

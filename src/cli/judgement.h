@@ -12,6 +12,7 @@ struct judgement_input {
     const char *trace;         /* NULL: nothing was recorded */
     ww_str trouble;            /* why the run is not whole; absent: it is */
     struct baseline *baseline; /* NULL: none */
+    size_t ready;              /* workers that were there to serve; 0: not known */
 };
 
 /* Owns its parts. Zeroed: nothing. */

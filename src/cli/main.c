@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-const struct command *const commands[] = { &command_proxy,  &command_run,  &command_report,
-                                           &command_doctor, &command_help, NULL };
+const struct command *const commands[] = {
+    &command_proxy,  &command_run,  &command_gate, &command_report,
+    &command_doctor, &command_help, NULL
+};
 
 const struct command *command_find(ww_str name)
 {

@@ -31,7 +31,13 @@ const struct option_row options_table[] = {
       .text = "A request is held until the kernel says which process has accepted it. While all workers are\n"
               "busy nobody can accept, and holding costs nothing. When this time is over the request goes\n"
               "out all the same and its worker is `unknown`, unless it can be told when the answer comes." },
-    { .name = "baseline", STR(baseline), .commands = FOR_REPORT, .arg = "FILE",
+    { .name = "backend", STR(backend), .commands = FOR_GATE, .arg = "COMMAND",
+      .help = "starts the backend; given to /bin/sh",
+      .text = "Where it listens is found out; --upstream says it where that cannot be seen." },
+    { .name = "backend-log", STR(backend_log), .commands = FOR_GATE, .arg = "FILE",
+      .help = "where the backend's output goes",
+      .text = "Without it the output is shown only if the backend dies or is never ready: its last lines." },
+    { .name = "baseline", STR(baseline), .commands = FOR_REPORT | FOR_GATE, .arg = "FILE",
       .help = "findings that are known: shown, and not counted until they expire",
       .text = "Entries are keyed by guarantee, method, route and place, and have a reason and a last day.\n"
               "docs/gate.md describes the file." },
@@ -48,7 +54,7 @@ const struct option_row options_table[] = {
     { .name = "drain-timeout", MSEC(proxy.drain_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "10s",
       .help = "how long exchanges in flight may take after SIGINT or SIGTERM",
       .text = "A second signal cuts them off at once." },
-    { .name = "fail-on", FAIL_ON(judge.fail_on), .commands = FOR_REPORT, .arg = "GRADE", .dflt = "likely",
+    { .name = "fail-on", FAIL_ON(judge.fail_on), .commands = FOR_REPORT | FOR_GATE, .arg = "GRADE", .dflt = "likely",
       .help = "the least grade that fails: proven, confirmed, likely, possible, split or none",
       .text = "`split` fails on every change of worker within a session, also a harmless one: for people who\n"
               "know that their application needs affinity. `none` never fails." },
@@ -68,7 +74,7 @@ const struct option_row options_table[] = {
       .text = "By default the values of Cookie, Set-Cookie, Authorization and their kin, and session ids and\n"
               "tokens in URLs and bodies, are recorded as keyed hashes, under a key that is never written: equal\n"
               "values can be recognised and nothing else." },
-    { .name = "listen", ADDR(listen), .commands = FOR_PROXY, .arg = "ADDR", .dflt = "127.0.0.1:8080",
+    { .name = "listen", ADDR(listen), .commands = FOR_PROXY, .arg = "ADDR", .dflt = "127.0.0.1:8080", .gate_dflt = "127.0.0.1:0",
       .help = "where clients connect; port 0 takes any free one" },
     { .name = "live-memory", SIZE(live_memory), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "64M",
       .help = "how much memory the exchanges may take that are judged while the proxy runs",
@@ -87,7 +93,7 @@ const struct option_row options_table[] = {
       .help = "the largest head of a request (then 431) or of a response (then 502)",
       .text = "Also what the trailers of a chunked body may have, which are read and dropped, and its chunk\n"
               "extensions beyond the data that they came with." },
-    { .name = "min-attributed", SHARE(judge.min_attributed), .commands = FOR_REPORT, .arg = "SHARE", .dflt = "0.95",
+    { .name = "min-attributed", SHARE(judge.min_attributed), .commands = FOR_REPORT | FOR_GATE, .arg = "SHARE", .dflt = "0.95",
       .help = "the least share of exchanges whose worker must be known",
       .text = "Below it the verdict is inconclusive: too much may have gone unseen." },
     { .name = "no-color", BOOL(no_color), .commands = FOR_ALL, .help = "no colours, also on a terminal (as NO_COLOR)" },
@@ -95,7 +101,7 @@ const struct option_row options_table[] = {
       .help = "read no configuration file" },
     { .name = "no-connect", BOOL(no_connect), .commands = FOR_DOCTOR,
       .help = "open no connection: look only at what is there" },
-    { .name = "no-github", BOOL(no_github), .commands = FOR_REPORT,
+    { .name = "no-github", BOOL(no_github), .commands = FOR_REPORT | FOR_GATE,
       .help = "in GitHub Actions, no annotations and no step summary",
       .text = "Where GITHUB_ACTIONS is true, annotations go to standard error, and a Markdown report to the step's\n"
               "summary." },
@@ -114,11 +120,11 @@ const struct option_row options_table[] = {
       .text = "The output is a configuration file. Nothing else is done." },
     { .name = "quiet", BOOL(quiet), .letter = 'q', .commands = FOR_PROXY, .help = "no line for each exchange" },
     { .name = "ready-timeout", MSEC(ready_timeout_ms), .commands = FOR_RUN, .arg = "TIME", .dflt = "30s",
-      .help = "how long the backend may take until it listens" },
-    { .name = "report", REPORTS(reports), .commands = FOR_REPORT, .arg = "LIST",
+      .help = "how long the backend may take until it is ready" },
+    { .name = "report", REPORTS(reports), .commands = FOR_REPORT | FOR_GATE, .arg = "LIST",
       .help = "more reports, into files: FORMAT=FILE,FORMAT=FILE",
       .text = "Each file is there whole or not at all, and replaces what was there. May be given several times." },
-    { .name = "require", REQUIREMENTS(requirements), .commands = FOR_REPORT, .arg = "LIST",
+    { .name = "require", REQUIREMENTS(requirements), .commands = FOR_REPORT | FOR_GATE, .arg = "LIST",
       .help = "thresholds beside the findings: 'coverage>=0.99,sessions>=5,split-rate<0.2'",
       .text = "Names: coverage, exchanges, sessions, workers, splits, split-rate, findings, unknown, ambiguous,\n"
               "and the guarantees, for the number of findings of each. With >= > <= < or ==. What falls short of a\n"
@@ -126,13 +132,15 @@ const struct option_row options_table[] = {
               "several times." },
     { .name = "response-timeout", MSEC(proxy.response_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "60s",
       .help = "how long the upstream may be silent (then 504, or a cut response)" },
+    { .name = "test-timeout", MSEC(test_timeout_ms), .commands = FOR_GATE, .arg = "TIME",
+      .help = "how long the test command may take (then it is stopped, and 124)" },
     { .name = "trace", STR(trace), .commands = FOR_PROXY, .arg = "FILE",
       .help = "record every exchange into this new file",
       .text = "A SQLite database, for `whichworker report` and for any SQLite tool. An existing file is refused." },
     { .name = "tunnel-timeout", MSEC(proxy.tunnel_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "1h",
       .help = "how long both ends of a WebSocket, or another upgrade, may be silent",
       .text = "Once one end has closed its side, the other may be silent for --idle-timeout." },
-    { .name = "update-baseline", BOOL(update_baseline), .commands = FOR_REPORT,
+    { .name = "update-baseline", BOOL(update_baseline), .commands = FOR_REPORT | FOR_GATE,
       .help = "write the baseline anew: what is found now is known from now on",
       .text = "Reasons and dates of entries stay. What is no longer seen goes, if the trace asked for it at all;\n"
               "what is new, or had expired, holds for 90 days." },

@@ -16,8 +16,8 @@ void options_help(unsigned command, struct ww_buf *out)
         snprintf(left, sizeof(left), "  %s--%s%s%s", o->letter == 0 ? "" : letter, o->name,
                  o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
         ww_buf_printf(out, "%-*s %s", HELP_COLUMN, left, o->help);
-        if (o->dflt != NULL)
-            ww_buf_printf(out, " [%s]", o->dflt);
+        if (option_default(command, o) != NULL)
+            ww_buf_printf(out, " [%s]", option_default(command, o));
         ww_buf_add_char(out, '\n');
     }
 }
@@ -33,8 +33,8 @@ void options_markdown(unsigned command, struct ww_buf *out)
         else
             ww_buf_printf(out, "- **`--%s%s%s`**: %s", o->name, o->arg == NULL ? "" : " ",
                           o->arg == NULL ? "" : o->arg, o->help);
-        if (o->dflt != NULL)
-            ww_buf_printf(out, ". Default: `%s`", o->dflt);
+        if (option_default(command, o) != NULL)
+            ww_buf_printf(out, ". Default: `%s`", option_default(command, o));
         ww_buf_add_c(out, ".\n");
         if (o->text != NULL) {
             ww_str rest = ww_str_c(o->text);

@@ -42,11 +42,18 @@ static int set_named(struct config *c, const struct option_row *o, ww_str value,
     return WW_OK;
 }
 
-static int set_defaults(struct config *c, struct ww_err *err)
+const char *option_default(unsigned command, const struct option_row *o)
+{
+    return (command & FOR_GATE) != 0 && o->gate_dflt != NULL ? o->gate_dflt : o->dflt;
+}
+
+static int set_defaults(unsigned command, struct config *c, struct ww_err *err)
 {
     for (const struct option_row *o = options_table; o->name != NULL; o++) {
+        const char *dflt = option_default(command, o);
+
         /* 0 is a proper default where option_set() would refuse it from a user. */
-        if (o->dflt != NULL && set_named(c, o, ww_str_c(o->dflt), "default of --", err) < 0)
+        if (dflt != NULL && set_named(c, o, ww_str_c(dflt), "default of --", err) < 0)
             return err->code;
     }
     return WW_OK;
@@ -217,7 +224,7 @@ int options_parse(unsigned command, int argc, char **argv, struct config *out,
     *out = (struct config){ 0 };
     status = read_arguments(command, argc, argv, asked, &ignored);
     if (status == WW_OK &&
-        (set_defaults(out, err) < 0 || read_file(command, asked, out, err) < 0 ||
+        (set_defaults(command, out, err) < 0 || read_file(command, asked, out, err) < 0 ||
          read_environment(command, out, err) < 0))
         status = err->code;
     else

@@ -120,14 +120,36 @@ static void settle_findings(const struct policy_input *in, struct policy *p)
         settle_without_known(in, p, known);
 }
 
+static void become_inconclusive(struct policy *p, ww_str why)
+{
+    for (size_t g = 0; g < WW_GUARANTEES; g++)
+        if (p->verdict.guarantee[g] == WW_PASS)
+            p->verdict.guarantee[g] = WW_INCONCLUSIVE;
+    if (p->verdict.value == WW_PASS)
+        settle(p, WW_INCONCLUSIVE, why);
+}
+
+/* Several workers were ready, and luck has kept every session with one of them: that is no
+ * pass. */
+static void settle_untried(const struct policy_input *in, struct policy *p)
+{
+    if (in->ready < 2 || p->verdict.splits > 0 || p->verdict.value != WW_PASS)
+        return;
+    ww_buf_clear(&p->why);
+    ww_buf_printf(
+        &p->why,
+        "%zu workers were ready, and no session went from one to another: nothing was "
+        "put to the test",
+        in->ready);
+    become_inconclusive(p, ww_buf_str(&p->why));
+}
+
 static void settle_trouble(const struct policy_input *in, struct policy *p)
 {
     if (in->trouble.ptr == NULL)
         return;
-    for (size_t g = 0; g < WW_GUARANTEES; g++)
-        if (p->verdict.guarantee[g] == WW_PASS)
-            p->verdict.guarantee[g] = WW_INCONCLUSIVE;
-    if (p->verdict.value != WW_FAIL)
+    become_inconclusive(p, in->trouble);
+    if (p->verdict.value == WW_INCONCLUSIVE)
         settle(p, WW_INCONCLUSIVE, in->trouble);
 }
 
@@ -172,6 +194,7 @@ void policy_apply(const struct policy_input *in, const struct ww_verdict *v, str
     judge_findings(in, out);
 
     settle_findings(in, out);
+    settle_untried(in, out);
     settle_trouble(in, out);
     judge_requirements(in, out);
     out->report = (struct ww_report_policy){ .fail_on = in->config->judge.fail_on,

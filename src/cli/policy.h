@@ -10,6 +10,7 @@ struct policy_input {
     const struct config *config;
     const struct baseline *baseline; /* NULL: none */
     ww_str trouble;                  /* why the run is not whole; absent: it is */
+    size_t ready;                    /* workers that were there to serve; 0: not known */
     int64_t now_us;
 };
 

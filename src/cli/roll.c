@@ -263,7 +263,8 @@ int backend_call_roll(struct backend *b, const struct ww_addr *addr, int64_t unt
     if (got == BACKEND_READY && r->attrib != NULL && ww_addr_is_loopback(addr))
         got = run_roll(r, b, signals, until_us, err);
     if (got == BACKEND_READY)
-        *out = (struct backend_roll){ .workers = r->servings, .accepted = count_present(r) };
+        *out = (struct backend_roll){ .accepted = r->seens,
+                                      .silent = r->servings - count_present(r) };
     while (r->calls > 0)
         drop_call(r, 0);
     ww_attrib_free(r->attrib);

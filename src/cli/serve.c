@@ -201,9 +201,27 @@ static void on_idle(void *ctx)
     ww_loop_stop(s->loop);
 }
 
-static void on_stop_signal(void *ctx)
+static void on_stop_signal(struct server *s, int signum)
 {
-    serve_stop(ctx);
+    if (s->extra != NULL && s->extra->on_signal != NULL)
+        s->extra->on_signal(s->extra->ctx, signum);
+    else
+        serve_stop(s);
+}
+
+static void on_sigint(void *ctx)
+{
+    on_stop_signal(ctx, SIGINT);
+}
+
+static void on_sigterm(void *ctx)
+{
+    on_stop_signal(ctx, SIGTERM);
+}
+
+const struct ww_addr *server_addr(const struct server *s)
+{
+    return ww_listener_addr(s->listener);
 }
 
 void serve_stop(struct server *s)
@@ -364,8 +382,8 @@ static int start(struct server *s, const struct config *c, const struct ww_addr 
     if (s->loop == NULL)
         return err->code;
     s->wake = ww_wake_new(s->loop, on_wake, s);
-    s->sigint = ww_signal_new(s->loop, SIGINT, on_stop_signal, s, err);
-    s->sigterm = ww_signal_new(s->loop, SIGTERM, on_stop_signal, s, err);
+    s->sigint = ww_signal_new(s->loop, SIGINT, on_sigint, s, err);
+    s->sigterm = ww_signal_new(s->loop, SIGTERM, on_sigterm, s, err);
     if (s->sigint == NULL || s->sigterm == NULL)
         return err->code;
     /* The port before the file: a port that is taken leaves no empty trace behind. */
@@ -398,6 +416,20 @@ static void announce(const struct server *s, const struct config *c,
     ww_buf_release(&out);
 }
 
+static bool is_reticent(const struct server *s)
+{
+    return s->extra != NULL && s->extra->reticent;
+}
+
+/* A worker that stayed unknown has a reason, and a remedy. */
+static bool has_obstacles(const struct ww_proxy_stats *p)
+{
+    for (int o = WW_OBSTACLE_NONE + 1; o < WW_OBSTACLES; o++)
+        if (p->obstacle[o] > 0)
+            return true;
+    return false;
+}
+
 /* Takes everything down in the order in which the data flows; says what was seen. */
 static int stop(struct server *s, const struct config *c, bool served, struct ww_err *err)
 {
@@ -427,7 +459,7 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
     }
     if (s->recorder.judging != NULL)
         judging_finish(s->recorder.judging);
-    if (served) {
+    if (served && (!is_reticent(s) || has_obstacles(&ending.proxy))) {
         struct ww_buf out;
 
         ending.seconds = (double)(now - s->started_us) / 1e6;
@@ -467,7 +499,8 @@ int serve(const struct config *c, const struct serve_extra *extra, struct ww_err
         stop(&s, c, false, &ignored);
         return status;
     }
-    announce(&s, c, &upstream);
+    if (!is_reticent(&s))
+        announce(&s, c, &upstream);
     ww_loop_run(s.loop);
     return stop(&s, c, true, err);
 }

@@ -77,6 +77,22 @@ struct ww_report_standing ww_report_standing_of(const struct ww_verdict *v,
     return (struct ww_report_standing){ .is = f->fails ? WW_COUNTS : WW_BELOW };
 }
 
+void ww_report_count(const struct ww_verdict *v, const struct ww_report_policy *policy,
+                     struct ww_buf *out)
+{
+    unsigned n[] = { [WW_PASS] = 0, [WW_FAIL] = 0, [WW_INCONCLUSIVE] = 0 };
+
+    for (size_t i = 0; i < WW_GUARANTEES; i++)
+        n[v->guarantee[i]]++;
+    for (size_t i = 0; i < policy->requirements; i++) {
+        const struct ww_report_requirement *r = &policy->requirement[i];
+
+        n[r->met ? WW_PASS : r->too_little ? WW_INCONCLUSIVE : WW_FAIL]++;
+    }
+    ww_buf_printf(out, "%u passed, %u failed, %u inconclusive\n", n[WW_PASS], n[WW_FAIL],
+                  n[WW_INCONCLUSIVE]);
+}
+
 int ww_report_exit_status(const struct ww_verdict *v)
 {
     switch (v->value) {

@@ -387,23 +387,6 @@ static void put_recording(struct ww_paper *p, const struct ww_verdict *v)
     put_recorder(p, &v->run);
 }
 
-/* Stable: scripts read it. */
-static void put_last_line(struct ww_paper *p, const struct ww_verdict *v,
-                          const struct ww_report_policy *policy)
-{
-    unsigned n[] = { [WW_PASS] = 0, [WW_FAIL] = 0, [WW_INCONCLUSIVE] = 0 };
-
-    for (size_t i = 0; i < WW_GUARANTEES; i++)
-        n[v->guarantee[i]]++;
-    for (size_t i = 0; i < policy->requirements; i++) {
-        const struct ww_report_requirement *r = &policy->requirement[i];
-
-        n[r->met ? WW_PASS : r->too_little ? WW_INCONCLUSIVE : WW_FAIL]++;
-    }
-    ww_paper_printf(p, "\n%u passed, %u failed, %u inconclusive\n", n[WW_PASS], n[WW_FAIL],
-                    n[WW_INCONCLUSIVE]);
-}
-
 void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *style,
                     struct ww_buf *out)
 {
@@ -418,5 +401,6 @@ void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *st
     ww_text_rules(&p, v);
     put_workers(&p, v);
     put_recording(&p, v);
-    put_last_line(&p, v, &style->policy);
+    ww_paper_printf(&p, "\n");
+    ww_report_count(v, &style->policy, out);
 }

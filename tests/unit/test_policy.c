@@ -340,6 +340,29 @@ static void trouble_is_inconclusive_but_what_failed_has_failed(void **state)
     strike(&s);
 }
 
+static void several_workers_and_no_split_are_no_pass(void **state)
+{
+    struct scene s;
+    struct policy_input in = { .now_us = NOW_US, .ready = 2 };
+
+    (void)state;
+    set_scene(&s);
+    no_findings(&s);
+    in.config = &s.config;
+    policy_apply(&in, &s.v, &s.policy);
+    assert_int_equal(s.policy.verdict.value, WW_PASS);
+    policy_release(&s.policy);
+    s.v.splits = 0;
+    policy_apply(&in, &s.v, &s.policy);
+    assert_int_equal(s.policy.verdict.value, WW_INCONCLUSIVE);
+    assert_int_equal(s.policy.verdict.guarantee[0], WW_INCONCLUSIVE);
+    policy_release(&s.policy);
+    in.ready = 1;
+    policy_apply(&in, &s.v, &s.policy);
+    assert_int_equal(s.policy.verdict.value, WW_PASS);
+    strike(&s);
+}
+
 static void what_is_allowed_does_not_count(void **state)
 {
     struct scene s;
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(an_update_keeps_reasons_and_adds_what_fails),
         cmocka_unit_test(a_baseline_that_is_none_is_refused_with_the_place),
         cmocka_unit_test(trouble_is_inconclusive_but_what_failed_has_failed),
+        cmocka_unit_test(several_workers_and_no_split_are_no_pass),
         cmocka_unit_test(what_is_allowed_does_not_count),
     };
 
