@@ -184,7 +184,7 @@ void ww_claim(struct model *m, const struct claim *claim)
     struct claim c = *claim;
     bool fresh;
 
-    if (m->v.session[m->v.step[c.step].session].weak)
+    if (m->v.session[m->v.step[c.step].session].weak && !c.whoever)
         c.grade = WW_POSSIBLE;
     ww_str key = ww_arena_printf(&m->arena, "%s %s " WW_STRF, ww_guarantee_token(c.guarantee),
                                  ww_cause_token(c.cause),

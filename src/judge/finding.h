@@ -21,6 +21,7 @@ struct claim {
     struct ww_evidence evidence[WW_WITNESS_MAX];
     size_t evidences;
     uint64_t occurrences;
+    bool whoever; /* it holds whoever asked: a weak key of the session takes nothing from it */
     unsigned telling; /* of two equally strong claims the more telling one is the witness */
 };
 

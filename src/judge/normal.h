@@ -86,6 +86,10 @@ uint32_t ww_view_place(const struct normal *n, uint32_t view, uint32_t word);
 /* The first leaf at this path or behind where it would stand. */
 uint32_t ww_view_first(const struct normal *n, uint32_t view, uint32_t path);
 
+/* The only number at this path, or false. In a text a word may stand before other words, too:
+ * "# TYPE visits counter", "visits 17". */
+bool ww_view_number(const struct normal *n, uint32_t view, uint32_t path, double *out);
+
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l);
 
 /* Two reads that one worker answered with no write between: what differs is noise in this

@@ -160,6 +160,23 @@ static void add_header(struct ww_exchange *x, struct ww_fields *f, const char *t
     }
 }
 
+/* Quoted text without its quotes; \\n in it is a line feed. */
+static ww_str quoted_text(struct ww_exchange *x, const char *text)
+{
+    size_t len = strlen(text);
+    char *out = ww_arena_alloc(&x->arena, len), *to = out;
+
+    for (size_t i = 1; i + 1 < len; i++) {
+        if (text[i] == '\\' && text[i + 1] == 'n') {
+            *to++ = '\n';
+            i++;
+        } else {
+            *to++ = text[i];
+        }
+    }
+    return ww_str_n(out, (size_t)(to - out));
+}
+
 static void add_body(struct ww_exchange *x, struct ww_fields *f, struct ww_body *body,
                      const char *text, bool request)
 {
@@ -170,7 +187,7 @@ static void add_body(struct ww_exchange *x, struct ww_fields *f, struct ww_body 
                                  : "text/plain";
 
     if (*text == '"')
-        bytes = ww_str_n(text + 1, strlen(text) - 2);
+        bytes = quoted_text(x, text);
     if (ww_fields_get(f, WW_STR("content-type")).ptr == NULL)
         add_field(x, f, "Content-Type", ww_str_c(type));
     body->bytes = ww_arena_dup(&x->arena, bytes);

@@ -296,24 +296,6 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
     return &r->counter[i];
 }
 
-/* The only number at this path, or false. In a text a word may stand before other words, too:
- * "# TYPE visits counter", "visits 17". */
-static bool number_at(const struct normal *n, uint32_t view, uint32_t path, double *out)
-{
-    const struct view *v = &n->view[view];
-    size_t numbers = 0;
-
-    for (uint32_t i = ww_view_first(n, view, path); i < v->leaves && v->leaf[i].path == path;
-         i++) {
-        const struct word *w = &n->word[v->leaf[i].value];
-        if (!w->is_number && v->kind == VIEW_JSON)
-            return false;
-        if (w->is_number && ++numbers == 1)
-            *out = w->number;
-    }
-    return numbers == 1;
-}
-
 /* An earlier read to compare with: of the session, or of the same worker. */
 struct earlier {
     size_t step; /* SIZE_MAX: there is none, or something changed meanwhile */
@@ -355,12 +337,12 @@ static void judge_number(struct reads *r, const struct earlier *before,
     struct counter *c = counter_of(r, m->look[step].scope, path);
     double then;
 
-    if (own->step != SIZE_MAX && number_at(&m->normal, m->look[own->step].view, path, &then)) {
+    if (own->step != SIZE_MAX && ww_view_number(&m->normal, m->look[own->step].view, path, &then)) {
         c->fell_within = c->fell_within || now < then;
         c->grew_within = c->grew_within || now > then;
     }
     if (before->step != SIZE_MAX &&
-        number_at(&m->normal, m->look[before->step].view, path, &then))
+        ww_view_number(&m->normal, m->look[before->step].view, path, &then))
         count_number(c, before, step, then, now);
 }
 
@@ -378,7 +360,7 @@ static void judge_numbers(struct reads *r, size_t session, size_t worker, size_t
     for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX; i++) {
         struct leaf l = v->leaf[i];
         if (n->word[l.path].volatile_key || n->word[l.value].volatile_value ||
-            !number_at(n, r->m->look[step].view, l.path, &now))
+            !ww_view_number(n, r->m->look[step].view, l.path, &now))
             continue;
         numbers++;
         judge_number(r, &before, &own, step, l.path, now);

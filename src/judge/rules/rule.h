@@ -15,6 +15,7 @@ extern const struct rule ww_rule_read_your_writes;
 extern const struct rule ww_rule_status_flip;
 extern const struct rule ww_rule_handles;
 extern const struct rule ww_rule_monotonic_reads;
+extern const struct rule ww_rule_tally;
 
 /* In the order in which they run: a later rule leaves alone what an earlier one has explained.
  */
