@@ -1,6 +1,8 @@
 /* help: the manual of a command, of the program, or of all of it as Markdown. */
 #include "command.h"
 #include "conf.h"
+#include "help.h"
+#include "suggest.h"
 
 #include <unistd.h>
 
@@ -52,7 +54,8 @@ void command_help_text(const struct command *cmd, struct ww_buf *out)
     ww_buf_add_c(
         out,
         "\n'whichworker COMMAND --help' says more about a command. Each option can also be\n"
-        "set in the environment: --connect-timeout is WHICHWORKER_CONNECT_TIMEOUT.\n");
+        "set in the environment: --connect-timeout is WHICHWORKER_CONNECT_TIMEOUT; and in a\n"
+        "file, with rules for the judge: 'whichworker help config'.\n");
 }
 
 static void manual(struct ww_buf *out)
@@ -71,36 +74,68 @@ static void manual(struct ww_buf *out)
     }
 }
 
+static const char *next_topic(const void *ctx, size_t i)
+{
+    (void)ctx;
+    return i == 0 ? "config" : commands[i - 1] == NULL ? NULL : commands[i - 1]->name;
+}
+
+static int no_topic(ww_str word, struct ww_err *err)
+{
+    const char *meant = closest(word, next_topic, NULL);
+
+    if (meant != NULL)
+        return ww_err_set(err, WW_EUSAGE,
+                          "there is no command '" WW_STRF "'; did you mean '%s'?",
+                          WW_STRV(word), meant);
+    return ww_err_set(err, WW_EUSAGE, "there is no command '" WW_STRF "'", WW_STRV(word));
+}
+
+static int compose(const struct config *c, struct ww_buf *out, struct ww_err *err)
+{
+    ww_str word = ww_str_c(c->operand);
+    const struct command *about = c->operand == NULL ? NULL : command_find(word);
+
+    if (c->completions.ptr != NULL)
+        return help_completions(c->completions, out, err);
+    if (c->man)
+        help_man(out);
+    else if (c->markdown)
+        manual(out);
+    else if (ww_str_eq(word, WW_STR("config")))
+        conf_markdown(out);
+    else if (c->operand != NULL && about == NULL)
+        return no_topic(word, err);
+    else
+        command_help_text(about, out);
+    return WW_OK;
+}
+
 static int help_run(const struct config *c, struct ww_err *err)
 {
-    const struct command *about =
-        c->operand == NULL ? NULL : command_find(ww_str_c(c->operand));
     struct ww_buf out;
 
-    bool config = c->operand != NULL && ww_str_eq(ww_str_c(c->operand), WW_STR("config"));
-
-    if (c->operand != NULL && about == NULL && !config)
-        return ww_err_set(err, WW_EUSAGE, "there is no command '%s'", c->operand);
     ww_buf_init(&out, 1 << 20);
-    if (config)
-        conf_markdown(&out);
-    else if (c->markdown)
-        manual(&out);
-    else
-        command_help_text(about, &out);
 
-    bool written = write_all(STDOUT_FILENO, ww_buf_str(&out));
+    int status = compose(c, &out, err);
 
+    if (status == WW_OK)
+        status = write_all(STDOUT_FILENO, ww_buf_str(&out)) ? EXIT_PASS : EXIT_CANNOT;
     ww_buf_release(&out);
-    return written ? EXIT_PASS : EXIT_CANNOT;
+    return status;
 }
 
 const struct command command_help = {
     .name = "help",
     .bit = FOR_HELP,
     .help = "explain a command",
-    .synopsis = "help [COMMAND]",
-    .text = "Explains a command, or lists all of them.",
-    .examples = "  whichworker help proxy\n",
+    .synopsis = "help [options] [COMMAND|config]",
+    .text = "Explains a command or the configuration file, or lists all commands. Prints the "
+            "manual in\n"
+            "other forms, and completions for a shell.",
+    .examples = "  whichworker help proxy\n"
+                "  whichworker help config\n"
+                "  whichworker help --man | man -l -\n"
+                "  source <(whichworker help --completions bash)\n",
     .run = help_run,
 };

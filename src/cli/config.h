@@ -43,6 +43,8 @@ struct config {
     bool version;
     bool no_connect;          /* of doctor */
     bool markdown;            /* of help */
+    bool man;                 /* of help */
+    ww_str completions;       /* of help: for which shell; absent: not asked for */
     char *const *command;     /* of run: the backend's, ended by NULL; NULL: none */
     ww_str backend;           /* of gate: for /bin/sh; absent: none is started */
     ww_str backend_log;       /* absent: it is not kept */

@@ -45,6 +45,8 @@ const struct option_row options_table[] = {
       .help = "how much of each body is recorded",
       .text = "A longer body is forwarded whole and recorded as cut: what is missing from a cut body proves\n"
               "nothing to the judge. 0 records no bodies, and leaves only splits, refusals and cookies to judge." },
+    { .name = "completions", STR(completions), .ask = true, .commands = FOR_HELP, .arg = "SHELL",
+      .help = "print a script that completes commands and options in bash, zsh or fish" },
     { .name = "config", STR(config_file), .ask = true, .commands = FOR_ALL, .arg = "FILE",
       .help = "read settings and rules from this YAML file",
       .text = "Without it ./whichworker.yaml is read if it is there, and the program says so. Also\n"
@@ -83,6 +85,7 @@ const struct option_row options_table[] = {
       .help = "how many of the newest exchanges are judged while the proxy runs",
       .text = "What is older is forgotten, as if the proxy had been started later; the trace keeps all of it, and\n"
               "`whichworker report` judges all of it." },
+    { .name = "man", BOOL(man), .ask = true, .commands = FOR_HELP, .help = "print the man page" },
     { .name = "markdown", BOOL(markdown), .ask = true, .commands = FOR_HELP, .help = "print the manual of all commands as Markdown" },
     { .name = "max-body", SIZE(proxy.max_body_bytes), .commands = FOR_PROXY, .arg = "SIZE", .dflt = "0",
       .help = "the largest request body (then 413); 0: any" },

@@ -16,4 +16,5 @@ same() {
 
 same docs/options.md help --markdown
 same docs/config.md help config
+same docs/whichworker.1 help --man
 exit $wrong
