@@ -36,6 +36,10 @@ void ww_look_cookies(struct model *m, const struct ww_exchange *x, struct look *
         }
     }
     l->sents = m->cookies - l->sent;
+    for (size_t i = 0; i < l->sents; i++) {
+        uint32_t payload = m->cookie[l->sent + i].payload;
+        l->untimely = l->untimely || (payload != WW_NONE && ww_is_untimely(m, payload, x));
+    }
     l->set = m->cookies;
     for (size_t i = 0; i < x->response_fields.n; i++) {
         struct ww_set_cookie c;
@@ -76,8 +80,12 @@ void ww_look_credential(struct model *m, const struct ww_exchange *x, struct loo
             continue;
         l->sid = l->sid || !is_auth;
         ww_str scheme, token = f->value;
-        if (is_auth && ww_str_cut(&token, ' ', &scheme))
-            l->token = l->token || ww_map_find(&m->payload, ww_str_trim(token)) != NULL;
+        if (is_auth && ww_str_cut(&token, ' ', &scheme)) {
+            size_t *payload = ww_map_find(&m->payload, ww_str_trim(token));
+            l->token = l->token || payload != NULL;
+            l->untimely =
+                l->untimely || (payload != NULL && ww_is_untimely(m, (uint32_t)*payload, x));
+        }
         ww_add2(b, "\n", f->value);
     }
     while (ww_str_cut(&rest, '&', &pair)) {

@@ -1,4 +1,5 @@
 /* judge: takes a trace in, runs the rules over it, and says pass, fail or inconclusive. */
+#include "keys.h"
 #include "rules/rule.h"
 
 #include <assert.h>
@@ -69,6 +70,7 @@ void ww_judge_free(struct ww_judge *j)
     free(m->change_end);
     free(m->blamed);
     ww_lineage_release(&m->lineage);
+    ww_keys_free(m->signers);
     free(m->reset);
     free(m->telling);
     free(j->worker);

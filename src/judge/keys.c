@@ -3,24 +3,6 @@
 
 #include <stdlib.h>
 
-void ww_keys_init(struct keys *k)
-{
-    *k = (struct keys){ 0 };
-    ww_map_init(&k->content);
-    ww_map_init(&k->differ);
-    ww_map_init(&k->fickle);
-    ww_arena_init(&k->arena, SIZE_MAX);
-}
-
-void ww_keys_release(struct keys *k)
-{
-    ww_map_release(&k->content);
-    ww_map_release(&k->differ);
-    ww_map_release(&k->fickle);
-    ww_arena_release(&k->arena);
-    free(k->signer);
-}
-
 struct key {
     size_t part[3];
 };
@@ -80,17 +62,44 @@ static void note_one(struct keys *k, const struct cookie_use *set, size_t worker
     *first = k->signers++;
 }
 
-void ww_keys_note(struct keys *k, const struct model *m, size_t step)
+static void note_uses(struct keys *k, const struct model *m, size_t first, size_t n,
+                      size_t worker)
 {
-    const struct look *l = &m->look[step];
-
-    if (!ww_speaks(m, step))
-        return;
-    for (size_t i = 0; i < l->sets; i++) {
-        const struct cookie_use *set = &m->cookie[l->set + i];
-        if (set->content != WW_NONE && !set->cleared)
-            note_one(k, set, m->v.step[step].worker);
+    for (size_t i = 0; i < n; i++) {
+        const struct cookie_use *use = &m->cookie[first + i];
+        if (use->content != WW_NONE && !use->cleared)
+            note_one(k, use, worker);
     }
+}
+
+struct keys *ww_keys_new(const struct model *m)
+{
+    struct keys *k = ww_xcalloc(1, sizeof *k);
+
+    ww_map_init(&k->content);
+    ww_map_init(&k->differ);
+    ww_map_init(&k->fickle);
+    ww_arena_init(&k->arena, SIZE_MAX);
+    for (size_t i = 0; i < m->v.steps; i++) {
+        const struct look *l = &m->look[i];
+        if (!ww_speaks(m, i))
+            continue;
+        note_uses(k, m, l->set, l->sets, m->v.step[i].worker);
+        note_uses(k, m, l->given, l->givens, m->v.step[i].worker);
+    }
+    return k;
+}
+
+void ww_keys_free(struct keys *k)
+{
+    if (k == NULL)
+        return;
+    ww_map_release(&k->content);
+    ww_map_release(&k->differ);
+    ww_map_release(&k->fickle);
+    ww_arena_release(&k->arena);
+    free(k->signer);
+    free(k);
 }
 
 bool ww_keys_differ(const struct keys *k, uint32_t cookie, size_t worker_a, size_t worker_b)

@@ -1,4 +1,4 @@
-/* judge: which workers are known to sign cookies with different keys. */
+/* judge: which workers are known to sign cookies and tokens with different keys. */
 #ifndef WW_KEYS_H
 #define WW_KEYS_H
 
@@ -23,13 +23,13 @@ struct keys {
     struct ww_arena arena; /* the maps' keys */
 };
 
-void ww_keys_init(struct keys *k);
-void ww_keys_release(struct keys *k);
+/* The name under which tokens stand that an answer's body gives out. */
+#define TOKEN_NAME "bearer token"
 
-/* The cookies that this step's response sets. Steps come in the order of time. */
-void ww_keys_note(struct keys *k, const struct model *m, size_t step);
+/* Of all steps of the model. */
+struct keys *ww_keys_new(const struct model *m);
+void ww_keys_free(struct keys *k); /* NULL is fine */
 
-/* When all are noted. */
 WW_MUST bool ww_keys_differ(const struct keys *k, uint32_t cookie, size_t worker_a,
                             size_t worker_b);
 

@@ -290,6 +290,7 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
         ww_carry_answer(m, x, &l);
     }
     look_login(m, x, &l);
+    ww_look_tokens(m, x, &l);
     ww_look_handles(m, x, &l);
     l.stream = l.kind == LOOK_READ &&
                (x->status == 101 ||

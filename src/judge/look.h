@@ -30,4 +30,12 @@ void ww_look_handles(struct model *m, const struct ww_exchange *x, const struct 
 void ww_look_cookies(struct model *m, const struct ww_exchange *x, struct look *l);
 void ww_look_credential(struct model *m, const struct ww_exchange *x, struct look *l);
 
+/* What a readable cookie or token says of its time (exp, nbf: RFC 7519 4.1) explains that it is
+ * refused, or nearly. */
+WW_MUST bool ww_is_untimely(struct model *m, uint32_t payload, const struct ww_exchange *x);
+
+/* The readable tokens that an answer gives out. They stand behind the cookies: call it when
+ * those are done. It needs l->login and l->kind. */
+void ww_look_tokens(struct model *m, const struct ww_exchange *x, struct look *l);
+
 #endif

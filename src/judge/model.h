@@ -58,6 +58,7 @@ struct look {
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
     size_t set, sets;
+    size_t given, givens; /* readable tokens in the answer's body, beside the cookies */
     uint32_t ruled;      /* the user's rules that changed the answer, or WW_NO_SET */
     uint32_t first_word; /* words from here on stand in no exchange before this one */
     size_t at;           /* its position in its session */
@@ -75,6 +76,8 @@ struct look {
     bool to_login; /* redirected to a login */
     bool bearer;   /* the request has Authorization: Bearer */
     bool token;    /* its Authorization is signed: it can be read without the key */
+    bool untimely; /* what it came with had expired by its own words, or was not valid yet:
+                      that it is refused proves nothing */
     bool sid;      /* it names its session in a field, the query or the path: MCP, Socket.IO */
 };
 
@@ -89,6 +92,7 @@ struct model {
     struct ww_map login_page; /* targets to which somebody was sent to log in */
     struct ww_map content;    /* cookie value: the word that names what was signed */
     struct lineage lineage;
+    struct keys *signers; /* which workers sign alike, when all steps are known */
     struct ww_verdict v;
     struct look *look;
     size_t step_cap, look_cap;
@@ -138,6 +142,10 @@ bool ww_changed_between(const struct model *m, int64_t from_us, int64_t to_us,
                         bool (*counts)(const struct model *m, size_t step, void *ctx),
                         void *ctx);
 bool ww_any_change(const struct model *m, int64_t from_us, int64_t to_us);
+
+/* Whether two workers are known to sign with different keys what this step's request came with:
+ * its cookies, its token. When all steps are known. */
+bool ww_signers_differ(struct model *m, size_t step, size_t worker_a, size_t worker_b);
 
 int32_t ww_step_pid(const struct model *m, size_t step);
 

@@ -1,5 +1,5 @@
 /* judge: what of an exchange only the whole trace can tell: overlaps, changes, masks. */
-#include "model.h"
+#include "keys.h"
 
 #include <stdlib.h>
 
@@ -168,6 +168,8 @@ void ww_model_settle(struct model *m)
     }
     settle_changes(m);
     ww_lineage_settle(m);
+    ww_keys_free(m->signers);
+    m->signers = ww_keys_new(m);
     for (size_t i = 0; i < m->v.sessions; i++) {
         learn_masks(m, &m->v.session[i], last);
     }

@@ -27,6 +27,7 @@ struct jar {
     char name[32];
     struct cookie cookie[COOKIES_MAX];
     size_t cookies;
+    char token[64]; /* the last that an answer gave out */
 };
 
 struct run {
@@ -234,8 +235,8 @@ static void set_cookie(struct run *r, struct jar *j, struct ww_exchange *x, cons
 
 /* ---- an exchange */
 
-/* A token that is JSON is the payload of a signed one. */
-static void bearer(struct ww_exchange *x, const char *token)
+/* A token that is JSON is the payload of a signed one; "given" is the client's own. */
+static void bearer(struct ww_exchange *x, const struct jar *j, const char *token)
 {
     struct ww_mac_key key = { .byte = { 1 } };
     char mac[WW_MAC_TEXT], value[64];
@@ -245,11 +246,26 @@ static void bearer(struct ww_exchange *x, const char *token)
     if (*token == '{')
         add_payload(x, value, token);
     add_field(x, &x->request_fields, "Authorization",
-              ww_arena_printf(&x->arena, "Bearer %s", value));
+              ww_arena_printf(&x->arena, "Bearer %s",
+                              strcmp(token, "given") == 0 ? j->token : value));
 }
 
-static void request_word(struct run *r, struct ww_exchange *x, const char *t,
-                         bool *with_cookies)
+/* The answer gives out a token with this payload, signed with the worker's own key, or with one
+ * for all. */
+static void give_token(struct run *r, struct jar *j, struct ww_exchange *x, const char *json)
+{
+    struct ww_mac_key key = { .byte = { r->shared_key ? 1 : (unsigned char)x->worker.pid } };
+    char mac[WW_MAC_TEXT];
+
+    ww_mac(&key, ww_str_c(json), mac);
+    snprintf(j->token, sizeof j->token, "mac:%s", mac);
+    add_payload(x, j->token, json);
+    ww_str body = ww_arena_printf(&x->arena, "{\"access_token\":\"%s\"}", j->token);
+    add_body(x, &x->response_fields, &x->response_body, body.ptr, false);
+}
+
+static void request_word(struct run *r, const struct jar *j, struct ww_exchange *x,
+                         const char *t, bool *with_cookies)
 {
     const char *v;
 
@@ -257,7 +273,7 @@ static void request_word(struct run *r, struct ww_exchange *x, const char *t,
         add_field(x, &x->request_fields, "Authorization",
                   ww_arena_printf(&x->arena, "Basic mac:%s", v));
     } else if ((v = after(t, "bearer=")) != NULL) {
-        bearer(x, v);
+        bearer(x, j, v);
     } else if ((v = after(t, "header=")) != NULL) {
         add_header(x, &x->request_fields, v);
     } else if ((v = after(t, "client=")) != NULL) {
@@ -277,6 +293,8 @@ static void response_word(struct run *r, struct jar *j, struct ww_exchange *x, c
 
     if ((v = after(t, "set=")) != NULL) {
         set_cookie(r, j, x, v);
+    } else if ((v = after(t, "token=")) != NULL) {
+        give_token(r, j, x, v);
     } else if ((v = after(t, "clear=")) != NULL) {
         jar_put(j, v, "");
         add_field(x, &x->response_fields, "Set-Cookie",
@@ -341,7 +359,7 @@ static void exchange(struct run *r, char **t, size_t n)
     x->started_us = r->now_us + STEP_US;
     add_field(x, &x->request_fields, "User-Agent", ww_str_c(t[0]));
     for (; i < n && strcmp(t[i], "->") != 0; i++) {
-        request_word(r, x, t[i], &with_cookies);
+        request_word(r, j, x, t[i], &with_cookies);
     }
     if (with_cookies)
         add_cookies(x, j);

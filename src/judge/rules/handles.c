@@ -53,7 +53,7 @@ static enum outcome outcome_of(const struct model *m, size_t step)
 {
     const struct look *l = &m->look[step];
 
-    if (!ww_speaks(m, step) || l->kind == LOOK_OTHER)
+    if (!ww_speaks(m, step) || l->untimely || l->kind == LOOK_OTHER)
         return OUTCOME_NONE;
     if (l->to_login)
         return OUTCOME_REFUSED;

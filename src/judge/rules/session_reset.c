@@ -34,8 +34,7 @@ struct resets {
     struct ww_map at;
     struct relation *relation;
     size_t relations, cap;
-    uint32_t *reset_by; /* by step: the relation that counted it as lost, or WW_NONE */
-    struct keys keys;
+    uint32_t *reset_by;    /* by step: the relation that counted it as lost, or WW_NONE */
     struct ww_map control; /* cookie names that some worker kept of its own, on a read */
 };
 
@@ -164,7 +163,7 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
     uint32_t issued = r->issuer[sent->pair];
     const struct cookie_use *set = set_of(m, l, sent->name);
 
-    if (issued >= AMBIGUOUS ||
+    if (issued >= AMBIGUOUS || l->untimely ||
         m->v.step[step].started_us - m->v.step[issued].ended_us > REST_MAX_US)
         return;
     size_t issuer = m->v.step[issued].worker, server = m->v.step[step].worker;
@@ -177,8 +176,8 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
                          .read = l->kind == LOOK_READ,
                          .is_id = sent->is_id,
                          .payload = sent->payload != WW_NONE,
-                         .keys_differ =
-                             !same && ww_keys_differ(&r->keys, sent->name, issuer, server) };
+                         .keys_differ = !same && ww_keys_differ(r->m->signers, sent->name,
+                                                                issuer, server) };
 
     if (same && how.read && (set == NULL || set->pair == sent->pair) &&
         ww_map_find(&r->control, ww_word_text(&m->normal, sent->name)) == NULL)
@@ -291,14 +290,12 @@ static void check(struct model *m)
 
     ww_map_init(&r.at);
     ww_map_init(&r.control);
-    ww_keys_init(&r.keys);
     r.issuer = ww_xmalloc(words * sizeof *r.issuer);
     memset(r.issuer, 0xff, words * sizeof *r.issuer);
     r.reset_by = ww_xmalloc((m->v.steps + 1) * sizeof *r.reset_by);
     memset(r.reset_by, 0xff, (m->v.steps + 1) * sizeof *r.reset_by);
     for (size_t i = 0; i < m->v.steps; i++) {
         note_issued(&r, i);
-        ww_keys_note(&r.keys, m, i);
     }
     for (size_t i = 0; i < m->v.steps; i++) {
         judge_step(&r, i);
@@ -310,7 +307,6 @@ static void check(struct model *m)
     note_resets(&r);
     ww_map_release(&r.at);
     ww_map_release(&r.control);
-    ww_keys_release(&r.keys);
     free(r.relation);
     free(r.reset_by);
     free(r.issuer);

@@ -57,7 +57,8 @@ static enum outcome outcome_of(const struct model *m, size_t step)
     const struct look *l = &m->look[step];
     unsigned status = m->v.step[step].status;
 
-    if (!ww_speaks(m, step) || l->overlaps || l->kind == LOOK_OTHER || l->login || l->logout)
+    if (!ww_speaks(m, step) || l->untimely || l->overlaps || l->kind == LOOK_OTHER ||
+        l->login || l->logout)
         return OUTCOME_NONE;
     if (status == 401 || status == 403 || l->to_login)
         return OUTCOME_DENIED;
@@ -371,6 +372,13 @@ static ww_str status_words(struct model *m, size_t step)
                            l->to_login ? " to a login" : "");
 }
 
+/* The two workers are known to sign with different keys what the request came with. */
+static bool keys_known(struct model *m, const struct flip *b)
+{
+    return ww_signers_differ(m, b->refused, m->v.step[b->granted].worker,
+                             m->v.step[b->refused].worker);
+}
+
 static ww_str words_of(struct model *m, const struct flip *b)
 {
     if (b->logout != NOWHERE) {
@@ -383,14 +391,17 @@ static ww_str words_of(struct model *m, const struct flip *b)
                                m->v.step[b->granted].status, (int)ww_step_pid(m, b->refused),
                                WW_STRV(status_words(m, b->refused)));
     }
+    bool keys_differ = cause_of(m, b) == WW_CAUSE_PER_WORKER_SECRET && keys_known(m, b);
     bool around = b->again != NOWHERE && m->v.step[b->again].status / 100 == 2;
     return ww_arena_printf(
-        &m->arena, WW_STRF " answered " WW_STRF ", worker %d answered %u to the same request%s",
+        &m->arena,
+        WW_STRF " answered " WW_STRF ", worker %d answered %u to the same request%s%s",
         WW_STRV(ww_step_words(m, b->refused)), WW_STRV(status_words(m, b->refused)),
         (int)ww_step_pid(m, b->granted), m->v.step[b->granted].status,
         around                ? " before and after"
         : b->again != NOWHERE ? ", and then it was refused again"
-                              : "");
+                              : "",
+        keys_differ ? "; the two sign the same content differently, so their keys differ" : "");
 }
 
 static void claim_relation(struct model *m, const struct relation *r)
