@@ -11,12 +11,13 @@ PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config
 PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn)
 
 # to run all tests. None of these leaves a service running: apache2-bin is the program alone, and
-# unicorn's unit ends at once for want of a configuration.
+# unicorn's unit ends at once for want of a configuration. redis-tools has the server's program
+# in it, and no unit.
 PACKAGES_TEST=(python3-uvicorn python3-websockets valgrind sqlite3 wrk curl
   python3-gevent python3-eventlet uwsgi-core uwsgi-plugin-python3 puma unicorn nodejs
   apache2-bin libapache2-mod-wsgi-py3 libcap2-bin
   python3-flask-login python3-flaskext.wtf python3-jwt python3-django python3-prometheus-client
-  python3-socketio zsh fish shellcheck groff)
+  python3-socketio zsh fish shellcheck groff redis-tools python3-redis python3-brotli)
 
 # Prints those of its arguments that are not installed.
 packages_missing() {

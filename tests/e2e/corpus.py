@@ -16,6 +16,7 @@ An application is a module apps/corpus/NAME.py with these names:
     WORKERS          optional: how many (3)
     GUNICORN         optional: more options for gunicorn
     ENV              optional: environment of the server; {directory} is a directory of the run's own
+    NEEDS            optional: programs without which it cannot be played; then it is left out
     EXCUSED          optional: why the judge cannot find this one yet; leaves it out of the recall, by name
     ROUNDS           optional: how often the journey is played at most (sick: until enough was lost)
     prepare()        optional: called once before the workers start, say to create a database
@@ -48,7 +49,7 @@ import requests  # noqa: E402
 from servers import Process, Proxy, whichworker  # noqa: E402
 
 CORPUS = HERE / "apps/corpus"
-NOT_APPS = {"oracle", "serving"}
+NOT_APPS = {"oracle", "serving", "stores"}
 SERVERS = ("sync", "gthread", "uvicorn")
 ENOUGH = 3
 SICK_ROUNDS, HEALTHY_ROUNDS = 6, 2
@@ -57,7 +58,7 @@ LIVE = "%(grade)s %(guarantee)s %(method)s %(route)s, %(cause)s"
 ACCUSING = ("read-lost", "read-lower", "reset")
 SURE = ("likely", "confirmed", "proven")
 FACTS = {"SICK": None, "EXPECT": {}, "SERVERS": SERVERS, "WORKERS": 3, "GUNICORN": (), "ENV": {},
-         "ROUNDS": None, "EXCUSED": None, "prepare": False, "asgi": False}
+         "ROUNDS": None, "EXCUSED": None, "NEEDS": (), "prepare": False, "asgi": False}
 
 
 # ---- the applications
@@ -81,6 +82,11 @@ def facts(name):
     if found["SICK"] is None:
         raise ValueError("%s.py does not say whether it is SICK" % name)
     return found
+
+
+def missing(name):
+    """The programs that the application needs and this machine has not."""
+    return [path for path in facts(name)["NEEDS"] if not os.access(path, os.X_OK)]
 
 
 def import_frameworks():
@@ -322,7 +328,7 @@ def jobs_of(wanted, repeat):
     """Every run: (application, server, number). Wanted: "cart" (all its servers) or "cart/sync"."""
     pairs = [(w.partition("/")[0], w.partition("/")[2]) for w in wanted]
     return [(name, kind, number) for number in range(repeat) for name, only in pairs
-            for kind in facts(name)["SERVERS"] if only in ("", kind)]
+            for kind in facts(name)["SERVERS"] if only in ("", kind) and not missing(name)]
 
 
 def said_of(job):
