@@ -21,7 +21,12 @@ static void new_line(struct ww_json *j)
 
 static void escaped(struct ww_json *j, uint32_t point)
 {
-    if (point == '"' || point == '\\') {
+    const char *letter = point == '\n' ? "n" : point == '\r' ? "r" : point == '\t' ? "t" : NULL;
+
+    if (letter != NULL) {
+        ww_buf_add_char(j->out, '\\');
+        ww_buf_add_c(j->out, letter);
+    } else if (point == '"' || point == '\\') {
         ww_buf_add(j->out, ww_str_n((char[]){ '\\', (char)point }, 2));
     } else if (point < 0x10000) {
         ww_buf_printf(j->out, "\\u%04x", (unsigned)point);

@@ -18,4 +18,7 @@ void ww_report_sarif(const struct ww_verdict *v, const struct ww_report_style *s
 void ww_report_junit(const struct ww_verdict *v, const struct ww_report_style *style,
                      struct ww_buf *out);
 
+int ww_report_har(const struct ww_report *r, const struct ww_report_sink *sink,
+                  struct ww_err *err);
+
 #endif

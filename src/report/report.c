@@ -34,6 +34,12 @@ const struct ww_report_format ww_report_formats[] = {
       .mime = "application/sarif+json",
       .help = "for code scanning: SARIF 2.1.0, the same fingerprints in every run",
       .render = ww_report_sarif },
+    { .name = "har",
+      .extension = "har",
+      .mime = "application/json",
+      .help = "for any viewer of traffic: every exchange in full, with worker and session",
+      .is_private = true,
+      .stream = ww_report_har },
     { .name = NULL },
 };
 
