@@ -213,6 +213,21 @@ static bool answered_by_cache(const struct ww_exchange *x)
     return false;
 }
 
+/* RFC 9110 10.2.3; draft-ietf-httpapi-ratelimit-headers and its forerunners. */
+static bool speaks_of_limit(const struct ww_exchange *x)
+{
+    if (x->status < 400)
+        return false;
+    for (size_t i = 0; i < x->response_fields.n; i++) {
+        ww_str name = x->response_fields.v[i].name;
+        if (ww_str_eq_nocase(name, WW_STR("retry-after")) ||
+            ww_str_find_nocase(name, WW_STR("ratelimit")) >= 0 ||
+            ww_str_find_nocase(name, WW_STR("rate-limit")) >= 0)
+            return true;
+    }
+    return false;
+}
+
 static enum look_kind kind_of(ww_str method)
 {
     if (ww_str_eq(method, WW_STR("GET")) || ww_str_eq(method, WW_STR("HEAD")))
@@ -292,6 +307,7 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
     look_login(m, x, &l);
     ww_look_tokens(m, x, &l);
     ww_look_handles(m, x, &l);
+    l.limited = speaks_of_limit(x);
     l.stream = l.kind == LOOK_READ &&
                (x->status == 101 ||
                 ww_str_find_nocase(ww_fields_get(&x->response_fields, WW_STR("content-type")),

@@ -74,6 +74,7 @@ struct look {
     bool logout;
     bool login;
     bool to_login; /* redirected to a login */
+    bool limited;  /* the answer speaks of a limit of requests: Retry-After, RateLimit-… */
     bool bearer;   /* the request has Authorization: Bearer */
     bool token;    /* its Authorization is signed: it can be read without the key */
     bool untimely; /* what it came with had expired by its own words, or was not valid yet:

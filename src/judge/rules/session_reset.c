@@ -8,9 +8,15 @@
 /* A cookie that rested for longer may have expired by the server's own rules. */
 #define REST_MAX_US (600 * (int64_t)1000000)
 
-#define KEPT_CERTAIN 2
+#define KEPT_CERTAIN 3
 #define SEEN_CERTAIN 3
-#define PROVEN_LOST  2 /* once may be a page that resets the session by design */
+#define LOST_LIKELY  2      /* once may be a page that resets the session by design, or time */
+#define ODDS_CERTAIN 0.0501 /* with the other conditions; and what rounding adds */
+#define ODDS_LIKELY  0.1001
+
+/* A cookie that is much older than any that was kept may have expired. */
+#define AGE_TIMES    2
+#define AGE_SLACK_US 100000
 
 /* Of one cookie, one route, and one member of the payload: what became of it. */
 struct relation {
@@ -22,13 +28,17 @@ struct relation {
         uint32_t name; /* the cookie's */
         bool read;
         bool is_id;
+        bool cleared;
+        bool denied; /* the answer refuses or leads to a log-in */
         bool payload;
         bool keys_differ; /* the two workers are known to sign with different keys */
     } best;
     bool has_best;
+    int64_t kept_age; /* the oldest that was kept, microseconds since it was issued */
 };
 
 struct resets {
+    bool learning; /* the first walk: only what was kept, and how old */
     struct model *m;
     uint32_t *issuer; /* by pair word: the step that set the value; WW_NONE; or AMBIGUOUS */
     struct ww_map at;
@@ -79,9 +89,48 @@ static int how_telling(const struct reset *how)
     return (how->keys_differ ? 2 : 0) + (how->read ? 1 : 0);
 }
 
+static int64_t age_of(const struct model *m, const struct reset *how)
+{
+    return m->v.step[how->reset].started_us - m->v.step[how->issued].ended_us;
+}
+
+/* Others' changes that end somebody else's session: a new password, an account closed. */
+static bool ends_sessions(const struct model *m, size_t step, void *ctx)
+{
+    const struct look *l = &m->look[step];
+    ww_str method = m->v.step[step].method;
+
+    return m->v.step[step].session != *(const size_t *)ctx &&
+           (l->removal || l->logout || ww_str_eq(method, WW_STR("PUT")) ||
+            ww_str_eq(method, WW_STR("PATCH")) ||
+            ww_str_find_nocase(ww_word_text(&m->normal, l->path), WW_STR("passw")) >= 0);
+}
+
+/* Time or somebody else may have ended the session. */
+static bool is_excused(const struct resets *r, const struct relation *rel,
+                       const struct reset *how)
+{
+    const struct ww_step *v = r->m->v.step;
+    size_t session = v[how->reset].session;
+
+    if (how->keys_differ)
+        return false;
+    if (age_of(r->m, how) > AGE_TIMES * rel->kept_age + AGE_SLACK_US)
+        return true;
+    return !how->payload && ww_changed_between(r->m, v[how->issued].started_us,
+                                               v[how->reset].ended_us, ends_sessions, &session);
+}
+
 static void count(struct resets *r, struct relation *rel, bool same, bool lost,
                   const struct reset *how)
 {
+    if (r->learning) {
+        if (!lost && age_of(r->m, how) > rel->kept_age)
+            rel->kept_age = age_of(r->m, how);
+        return;
+    }
+    if (!same && lost && is_excused(r, rel, how))
+        return;
     rel->table.same_lost += same && lost;
     rel->table.same_kept += same && !lost;
     rel->table.changed_lost += !same && lost;
@@ -175,6 +224,8 @@ static void judge_cookie(struct resets *r, size_t step, const struct cookie_use 
                          .name = sent->name,
                          .read = l->kind == LOOK_READ,
                          .is_id = sent->is_id,
+                         .cleared = set != NULL && set->cleared,
+                         .denied = l->to_login || m->v.step[step].status == 401,
                          .payload = sent->payload != WW_NONE,
                          .keys_differ = !same && ww_keys_differ(r->m->signers, sent->name,
                                                                 issuer, server) };
@@ -208,6 +259,22 @@ static void judge_step(struct resets *r, size_t step)
     }
 }
 
+/* A value that cannot be read: an identifier changes only when it is given up; an encrypted
+ * cookie changes whenever its content does, which its own worker's reads must be seen not to
+ * do. */
+static enum ww_grade grade_by_odds(const struct ww_table *t, bool telling)
+{
+    double odds = ww_table_odds(t);
+
+    if (t->changed_kept > 0 || t->changed_lost < LOST_LIKELY || t->same_kept == 0 ||
+        odds > ODDS_LIKELY)
+        return WW_POSSIBLE;
+    if (t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
+        odds <= (telling ? ODDS_CERTAIN : ODDS_CERTAIN / 5))
+        return WW_CONFIRMED;
+    return WW_LIKELY;
+}
+
 static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
 {
     const struct ww_table *t = &rel->table;
@@ -215,26 +282,18 @@ static enum ww_grade grade_of(struct resets *r, const struct relation *rel)
     bool at_large = rel->best.read && ww_map_find(&r->control, name) != NULL;
 
     /* No control is needed: a signature that cannot be checked is refused. */
-    if (rel->best.keys_differ && t->changed_kept == 0 && t->changed_lost >= PROVEN_LOST)
+    if (rel->best.keys_differ && t->changed_kept == 0)
         return WW_CONFIRMED;
     if (ww_restarted_since(r->m, rel->best.issued, rel->best.reset))
         return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
-    if (!rel->best.payload && !rel->best.is_id)
-        return WW_POSSIBLE; /* an encrypted cookie changes whenever its content does */
+    if (!rel->best.payload)
+        return grade_by_odds(t, rel->best.is_id || rel->best.cleared);
     if (t->same_kept == 0) {
-        return at_large && rel->best.payload && t->changed_kept == 0 && t->changed_lost > 1
-                   ? WW_LIKELY
-                   : WW_POSSIBLE;
+        bool often = t->changed_kept == 0 && t->changed_lost >= LOST_LIKELY;
+        return often && (at_large || rel->best.denied) ? WW_LIKELY : WW_POSSIBLE;
     }
-    if (rel->best.payload) {
-        return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0
-                   ? WW_CONFIRMED
-                   : WW_LIKELY;
-    }
-    return t->same_kept >= KEPT_CERTAIN && t->changed_lost >= KEPT_CERTAIN &&
-                   t->changed_kept == 0
-               ? WW_CONFIRMED
-               : WW_LIKELY;
+    return t->same_kept + t->changed_lost >= SEEN_CERTAIN && t->changed_kept == 0 ? WW_CONFIRMED
+                                                                                  : WW_LIKELY;
 }
 
 static void claim_relation(struct resets *r, const struct relation *rel)
@@ -297,8 +356,11 @@ static void check(struct model *m)
     for (size_t i = 0; i < m->v.steps; i++) {
         note_issued(&r, i);
     }
-    for (size_t i = 0; i < m->v.steps; i++) {
-        judge_step(&r, i);
+    for (int walk = 0; walk < 2; walk++) {
+        r.learning = walk == 0;
+        for (size_t i = 0; i < m->v.steps; i++) {
+            judge_step(&r, i);
+        }
     }
     for (size_t i = 0; i < r.relations; i++) {
         if (r.relation[i].has_best && r.relation[i].table.same_lost == 0)

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
-#define KEPT_CERTAIN 3
-#define ODDS_CERTAIN 0.05
+#define SINGLES_LIKELY  2 /* sessions that were refused once and never let in again */
+#define SINGLES_CERTAIN 3
+#define ODDS_CERTAIN    0.01
+#define ODDS_LIKELY     0.1001 /* one in ten, and what rounding adds */
 
 #define NOWHERE       SIZE_MAX
 #define AGAIN_CERTAIN 3 /* sandwiches, when others wrote what could explain one */
@@ -25,6 +27,13 @@ struct relation {
     bool has_best;
     uint64_t sandwiches;
     bool doubtful; /* the refusing worker granted it, too, with nothing between */
+    int64_t rest;  /* the longest that a session rested before it was granted again */
+};
+
+/* Granted, refused elsewhere, and nothing behind it. */
+struct single {
+    size_t relation;
+    struct flip flip;
 };
 
 /* Of one resource, in one session. */
@@ -33,8 +42,11 @@ struct state {
     size_t refused;                  /* since then; or before it, if that is all there is */
     size_t refused_before;           /* before `granted`, with nothing between; or NOWHERE */
     size_t logouts, logins, changes; /* of the session, when `granted` or `refused` was noted */
-    size_t relation;                 /* where a pending flip was counted, or NOWHERE */
+    size_t relation;                 /* of a flip that waits for what comes next, or NOWHERE */
+    uint64_t granters; /* workers that granted it, as bits, since the last log-in */
 };
+
+#define NO_STATE ((struct state){ NOWHERE, NOWHERE, NOWHERE, 0, 0, 0, NOWHERE, 0 })
 
 struct flips {
     struct model *m;
@@ -46,6 +58,8 @@ struct flips {
     size_t *stamp;
     struct state *state;
     size_t states, state_cap;
+    struct single *single;
+    size_t singles, single_cap;
     size_t logouts, logins, changes; /* of the session so far */
     size_t logout;                   /* the session's last, acknowledged; or NOWHERE */
 };
@@ -59,6 +73,8 @@ static enum outcome outcome_of(const struct model *m, size_t step)
 
     if (!ww_speaks(m, step) || l->untimely || l->overlaps || l->kind == LOOK_OTHER ||
         l->login || l->logout)
+        return OUTCOME_NONE;
+    if (l->limited && status / 100 == 4)
         return OUTCOME_NONE;
     if (status == 401 || status == 403 || l->to_login)
         return OUTCOME_DENIED;
@@ -93,10 +109,7 @@ static struct state *state_of(struct flips *f, size_t session, uint32_t resource
     if (f->stamp[resource] != session + 1) {
         if (f->states == f->state_cap)
             f->state = ww_grow(f->state, f->states + 1, &f->state_cap, sizeof *f->state);
-        f->state[f->states] = (struct state){ .granted = NOWHERE,
-                                              .refused = NOWHERE,
-                                              .refused_before = NOWHERE,
-                                              .relation = NOWHERE };
+        f->state[f->states] = NO_STATE;
         f->stamp[resource] = session + 1;
         f->state_at[resource] = (uint32_t)f->states++;
     }
@@ -131,24 +144,19 @@ static bool same_credential(const struct model *m, size_t a, size_t b)
     return x->credential != WW_NONE && x->credential == y->credential;
 }
 
-/* Others' changes that can lock somebody out and let him in again. */
-static bool could_lock(const struct model *m, size_t step, void *ctx)
+static bool by_another(const struct model *m, size_t step, void *ctx)
 {
-    const struct look *l = &m->look[step];
-    ww_str method = m->v.step[step].method;
-
-    return m->v.step[step].session != *(const size_t *)ctx &&
-           (l->removal || l->logout || l->login || ww_str_eq(method, WW_STR("PUT")) ||
-            ww_str_eq(method, WW_STR("PATCH")));
+    return m->v.step[step].session != *(const size_t *)ctx;
 }
 
+/* Nobody else changed anything: nobody locked the account and opened it again. */
 static bool is_calm(const struct model *m, size_t from, size_t to, bool absent)
 {
     size_t session = m->v.step[from].session;
     int64_t from_us = m->v.step[from].started_us, to_us = m->v.step[to].ended_us;
 
     return absent ? !ww_any_change(m, from_us, to_us)
-                  : !ww_changed_between(m, from_us, to_us, could_lock, &session);
+                  : !ww_changed_between(m, from_us, to_us, by_another, &session);
 }
 
 static unsigned strength(const struct flip *f)
@@ -179,6 +187,25 @@ static size_t logout_at(const struct flips *f, size_t refused)
                : NOWHERE;
 }
 
+static uint64_t bit_of(const struct flips *f, size_t step)
+{
+    size_t worker = f->m->v.step[step].worker;
+
+    return worker < 64 ? (uint64_t)1 << worker : 0;
+}
+
+/* What was refused stays refused, as far as this session goes on: time may explain that. */
+static void flush(struct flips *f, struct state *s)
+{
+    if (s->relation == NOWHERE)
+        return;
+    if (f->singles == f->single_cap)
+        f->single = ww_grow(f->single, f->singles + 1, &f->single_cap, sizeof *f->single);
+    f->single[f->singles++] =
+        (struct single){ s->relation, { s->granted, s->refused, NOWHERE, NOWHERE, false } };
+    s->relation = NOWHERE;
+}
+
 /* A refusal lies behind: does the grant contradict it? */
 static void granted_after(struct flips *f, struct state *s, size_t step)
 {
@@ -187,12 +214,16 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
 
     if (s->relation != NOWHERE) {
         struct relation *pending = &f->relation[s->relation];
+        s->relation = NOWHERE;
         if (m->v.step[step].worker == m->v.step[s->refused].worker) {
             pending->doubtful = true;
-        } else if (m->v.step[step].worker == m->v.step[s->granted].worker) {
-            bool calm = is_calm(m, s->granted, step, absent);
-            keep_best(pending, (struct flip){ s->granted, s->refused, step, NOWHERE, calm });
+            return;
         }
+        bool home = m->v.step[step].worker == m->v.step[s->granted].worker;
+        bool calm = is_calm(m, s->granted, step, absent);
+        pending->table.changed_lost++;
+        keep_best(pending, (struct flip){ s->granted, s->refused, home ? step : NOWHERE,
+                                          NOWHERE, calm });
     } else if (s->granted == NOWHERE && !absent &&
                ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
                same_credential(m, s->refused, step)) {
@@ -206,22 +237,35 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
     }
 }
 
+static void granted_again(struct flips *f, struct state *s, size_t step)
+{
+    const struct ww_step *v = f->m->v.step;
+    struct relation *r = relation_of(f, step);
+    enum ww_crossing how = ww_crossing(&f->cross, f->m, s->granted, step);
+
+    r->table.same_kept += how == CROSS_SAME;
+    r->table.changed_kept += how == CROSS_CHANGED;
+    if (v[step].started_us - v[s->granted].ended_us > r->rest)
+        r->rest = v[step].started_us - v[s->granted].ended_us;
+    if (how != CROSS_SAME)
+        s->refused_before = NOWHERE;
+}
+
 static void on_granted(struct flips *f, struct state *s, size_t step)
 {
-    struct model *m = f->m;
-    struct relation *r = relation_of(f, step);
+    bool quiet = s->refused == NOWHERE || is_quiet(f, s);
 
     if (s->granted != NOWHERE && s->refused == NOWHERE) {
-        enum ww_crossing how = ww_crossing(&f->cross, m, s->granted, step);
-        r->table.same_kept += how == CROSS_SAME;
-        r->table.changed_kept += how == CROSS_CHANGED;
-        if (how != CROSS_SAME)
-            s->refused_before = NOWHERE;
+        granted_again(f, s, step);
     } else if (s->refused != NOWHERE) {
         s->refused_before = NOWHERE;
-        if (is_quiet(f, s))
+        if (quiet) {
             granted_after(f, s, step);
+        } else {
+            flush(f, s);
+        }
     }
+    s->granters = (quiet ? s->granters : 0) | bit_of(f, step);
     s->relation = NOWHERE;
     s->granted = step;
     s->refused = NOWHERE;
@@ -245,10 +289,35 @@ static bool closes_sandwich(const struct flips *f, const struct state *s, size_t
            same_credential(f->m, s->refused_before, step);
 }
 
-static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
+/* Refused again while a flip waits: if its granter refuses now, too, the session has ended. */
+static void on_refused_again(struct flips *f, struct state *s, size_t step)
+{
+    if (s->relation != NOWHERE &&
+        f->m->v.step[step].worker == f->m->v.step[s->granted].worker) {
+        s->relation = NOWHERE;
+        s->granted = NOWHERE;
+        s->refused = step;
+    }
+}
+
+static void begin_flip(struct flips *f, struct state *s, size_t step)
 {
     struct model *m = f->m;
     struct relation *r = relation_of(f, step);
+
+    if (closes_sandwich(f, s, step)) {
+        r->table.changed_lost++;
+        keep_best(r, (struct flip){ s->granted, s->refused_before, step,
+                                    logout_at(f, s->refused_before),
+                                    is_calm(m, s->refused_before, step, false) });
+    } else if ((s->granters & bit_of(f, step)) == 0) {
+        s->relation = (size_t)(r - f->relation);
+    }
+}
+
+static void on_refused(struct flips *f, struct state *s, size_t step, enum outcome how)
+{
+    struct model *m = f->m;
 
     if (s->granted == NOWHERE) {
         on_first_refused(f, s, step, how);
@@ -257,32 +326,25 @@ static void on_refused(struct flips *f, struct state *s, size_t step, enum outco
     if (explained(f, s, how, m->v.step[step].status) ||
         (how == OUTCOME_ABSENT &&
          ww_any_change(m, m->v.step[s->granted].started_us, m->v.step[step].ended_us))) {
-        *s = (struct state){ NOWHERE, NOWHERE, NOWHERE, 0, 0, 0, NOWHERE };
+        flush(f, s);
+        *s = NO_STATE;
         on_first_refused(f, s, step, how);
         return;
     }
-    if (s->refused != NOWHERE)
+    if (s->refused != NOWHERE) {
+        on_refused_again(f, s, step);
         return;
+    }
     enum ww_crossing crossing = ww_crossing(&f->cross, m, s->granted, step);
     if (crossing == CROSS_NEITHER || m->blamed[step])
         return;
     s->refused = step;
-    if (crossing == CROSS_SAME) {
-        remember(f, s);
-        r->table.same_lost++;
-        return;
-    }
-    bool again = closes_sandwich(f, s, step);
     remember(f, s);
-    r->table.changed_lost++;
-    s->relation = (size_t)(r - f->relation);
-    struct flip flip = { s->granted, step, NOWHERE, NOWHERE, false };
-    if (again) {
-        flip =
-            (struct flip){ s->granted, s->refused_before, step, logout_at(f, s->refused_before),
-                           is_calm(m, s->refused_before, step, false) };
+    if (crossing == CROSS_SAME) {
+        relation_of(f, step)->table.same_lost++;
+    } else {
+        begin_flip(f, s, step);
     }
-    keep_best(r, flip);
 }
 
 static void walk_session(struct flips *f, size_t session)
@@ -308,6 +370,26 @@ static void walk_session(struct flips *f, size_t session)
                 l->logout && l->acknowledged && ww_speaks(m, s->step[i]) ? s->step[i] : NOWHERE;
         f->logins += l->login;
         f->changes += l->changes && (how == OUTCOME_GRANTED || how == OUTCOME_NONE);
+    }
+    for (size_t i = 0; i < f->states; i++) {
+        flush(f, &f->state[i]);
+    }
+}
+
+/* Nothing came behind it: it counts if nobody else did anything and the session did not rest
+ * for longer than one that was let in again. */
+static void count_singles(struct flips *f)
+{
+    const struct ww_step *v = f->m->v.step;
+
+    for (size_t i = 0; i < f->singles; i++) {
+        const struct flip *flip = &f->single[i].flip;
+        struct relation *r = &f->relation[f->single[i].relation];
+        if (!is_calm(f->m, flip->granted, flip->refused, false) ||
+            v[flip->refused].started_us - v[flip->granted].ended_us > r->rest)
+            continue;
+        r->table.changed_lost++;
+        keep_best(r, *flip);
     }
 }
 
@@ -351,17 +433,22 @@ static enum ww_cause cause_of(struct model *m, const struct flip *b)
 static enum ww_grade grade_of(const struct model *m, const struct relation *r)
 {
     const struct ww_table *t = &r->table;
+    bool quota = m->v.step[r->best.refused].status == 403;
+    double odds = ww_table_odds(t);
 
-    if (r->doubtful)
-        return WW_POSSIBLE;
-    if (r->best.again != NOWHERE)
-        return r->best.calm || r->sandwiches >= AGAIN_CERTAIN ? WW_CONFIRMED : WW_LIKELY;
-    if (ww_restarted_since(m, r->best.granted, r->best.refused) || t->changed_kept > 0 ||
+    if (r->best.again != NOWHERE && !(r->doubtful && r->sandwiches < AGAIN_CERTAIN)) {
+        /* Forbidden, and allowed again, may be a quota. */
+        if (r->sandwiches >= AGAIN_CERTAIN || (r->best.calm && (!quota || r->sandwiches > 1)))
+            return WW_CONFIRMED;
+        return WW_LIKELY;
+    }
+    if (r->doubtful || t->changed_kept > 0 || t->changed_lost < SINGLES_LIKELY ||
+        ww_restarted_since(m, r->best.granted, r->best.refused) ||
         !ww_before(m, r->best.granted, r->best.refused))
-        return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
-    if (t->same_kept >= KEPT_CERTAIN && ww_table_odds(t) <= ODDS_CERTAIN)
+        return WW_POSSIBLE;
+    if (t->changed_lost >= SINGLES_CERTAIN && odds <= ODDS_CERTAIN)
         return WW_CONFIRMED;
-    return t->same_kept > 0 ? WW_LIKELY : WW_POSSIBLE;
+    return odds <= ODDS_LIKELY ? WW_LIKELY : WW_POSSIBLE;
 }
 
 static ww_str status_words(struct model *m, size_t step)
@@ -441,6 +528,7 @@ static void check(struct model *m)
     for (size_t i = 0; i < m->v.sessions; i++) {
         walk_session(&f, i);
     }
+    count_singles(&f);
     for (size_t i = 0; i < f.relations; i++) {
         if (f.relation[i].has_best && f.relation[i].table.same_lost == 0)
             claim_relation(m, &f.relation[i]);
@@ -448,6 +536,7 @@ static void check(struct model *m)
     ww_map_release(&f.at);
     ww_crossings_release(&f.cross);
     free(f.relation);
+    free(f.single);
     free(f.state_at);
     free(f.stamp);
     free(f.state);
