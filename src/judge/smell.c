@@ -20,9 +20,11 @@ enum pattern {
 static const char *const pattern[PATTERNS] = {
     [SESSION_COOKIE] = "^session$|^connect\\.sid$|^PHPSESSID$|^JSESSIONID$|^ASP\\.NET_SessionId$|"
                        "^\\.AspNetCore\\.|^laravel_session$|^_.*_session$|sess|sid$|^sid|[._-]sid|"
-                       "auth|^jwt$|token|remember",
+                       "auth|^jwt$|token|remember|^CAKEPHP$|^CFID$",
     [NOISE_COOKIE] = "csrf|xsrf|antiforgery|^_ga|^_gid$|^_gat|^_gcl|^_fbp$|^_hj|^_pk_|^__utm|^ajs_|^amplitude|"
-                     "^mp_|^optimizely|^_uet|^intercom|^cookie_?consent|^__cf|^cf_",
+                     "^mp_|^optimizely|^_uet|^intercom|^cookie_?consent|^__cf|^cf_|^ai_(session|user)$|^_dd_s$|"
+                     "^__stripe_|^_shopify_[sy]$|^_cl(ck|sk)$|^hubspotutk$|^__hs|^ph_|^rl_|^_vwo|^AMCV|^s_sess$|"
+                     "^AWSALB|^ARRAffinity|^BIGipServer|^incap_ses|^visid_incap|^SERVERID$",
     [LOGOUT] = "log-?_?out|sign-?_?out|log-?_?off|sign-?_?off|/end-?_?session",
     [LOGIN] = "log-?_?in|sign-?_?in|log-?_?on|/auth|/token|/sessions?(/|$)|/oauth|sign-?_?up|password|"
               "/verify|/callback|impersonat|/sudo",

@@ -57,13 +57,10 @@ ww_str ww_redact_url(struct redaction *r, ww_str url)
 /* Which forms the ids may have in a body of this type: up to two. */
 static size_t forms_of(ww_str type, next_id *out[2])
 {
-    if (ww_str_find_nocase(type, WW_STR("json")) >= 0) {
-        out[0] = ww_json_id_next;
-        return 1;
-    }
     out[0] = ww_url_id_next;
     out[1] = ww_json_id_next;
-    if (ww_str_starts_nocase(type, WW_STR("text/event-stream")) ||
+    if (ww_str_find_nocase(type, WW_STR("json")) >= 0 ||
+        ww_str_starts_nocase(type, WW_STR("text/event-stream")) ||
         ww_str_starts_nocase(type, WW_STR("text/plain")))
         return 2;
     return ww_str_starts_nocase(type, WW_STR("text/")) ||

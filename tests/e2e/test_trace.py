@@ -15,7 +15,11 @@ from servers import BINARY, Gunicorn, wait_until, whichworker
 PASSWORD = "open-sesame-7f3a"
 BEARER = "bearer-token-5b21c0ffee"
 COOKIE = "cookie-value-9d8e7f"
-SECRETS = [PASSWORD, BEARER, COOKIE,
+HEADER_ID = "header-session-31c7"
+QUERY_ID = "0b6f2f0e-9e0a-4a53-8f1c-2f3d5d2b7a11"
+PATH_ID = "0A1B2C3D4E5F60718293A4B5C6D7E8F9"
+TOKEN = "lv_VI97HAXpY6yYWAAAC"
+SECRETS = [PASSWORD, BEARER, COOKIE, HEADER_ID, QUERY_ID, PATH_ID, TOKEN,
            base64.b64encode(("aladdin:" + PASSWORD).encode()).decode()]
 
 
@@ -41,6 +45,11 @@ def say_secrets(proxy):
         client.get("/", Authorization="Basic " + basic)
         client.get("/", Authorization="Bearer " + BEARER, Cookie="sid=%s; theme=dark" % COOKIE)
         client.get("/", Proxy_Authorization="Basic " + basic)
+        client.get("/", X_Session_ID=HEADER_ID, Referer="http://h/a?session_id=" + QUERY_ID)
+        client.get("/a?session_id=%s&sid=3" % QUERY_ID, Mcp_Session_Id=HEADER_ID)
+        client.get("/a;jsessionid=%s?b=c" % PATH_ID)
+        client.request("POST", "/", body=b'{"refresh_token": "%s"}' % TOKEN.encode(),
+                       headers={"Content-Type": "application/json"})
 
 
 def bytes_on_disk(proxy):
@@ -71,7 +80,7 @@ def test_only_its_owner_may_read_it(proxy):
 
 def test_secrets_are_nowhere_in_it(proxy):
     say_secrets(proxy)
-    wait_until(lambda: count(proxy) == 3)
+    wait_until(lambda: count(proxy) == 7)
     during = bytes_on_disk(proxy)
     proxy.stop()
     for data in (during, bytes_on_disk(proxy), proxy.log.read_bytes()):

@@ -344,6 +344,8 @@ static void bodies_keep_no_id_and_all_else(void **state)
 {
     body_becomes("application/json", "{\"access_token\": \"" JWT "\", \"id\": 7}",
                  "(\"access_token\": \"{" JWT "}\", \"id\": 7)");
+    body_becomes("application/json", "{\"next\":\"/a?session_id=" SID "\"}",
+                 "(\"next\":\"/a?session_id={" SID "}\")");
     body_becomes("application/problem+json; charset=utf-8", "{\"token\":\"short\"}",
                  "(\"token\":\"short\")");
     body_becomes("text/plain; charset=UTF-8", "0{\"sid\":\"" SID "\",\"pingTimeout\":1}",

@@ -137,8 +137,11 @@ static void an_address_is_weak_unless_it_is_this_machine(void **state)
 static void analytics_and_csrf_cookies_are_no_sessions(void **state)
 {
     struct ww_sessions *s = *state;
-    static const char *const name[] = { "_ga",   "_gid",   "csrftoken",   "XSRF-TOKEN",
-                                        "theme", "locale", "_csrf_token", "__utma" };
+    static const char *const name[] = { "_ga",         "_gid",          "csrftoken",
+                                        "XSRF-TOKEN",  "theme",         "locale",
+                                        "_csrf_token", "__utma",        "ai_session",
+                                        "_dd_s",       "__stripe_sid",  "_clsk",
+                                        "AWSALB",      "incap_ses_1_2", "csrf_access_token" };
     size_t a = ASK(.agent = "browser");
 
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
@@ -151,11 +154,29 @@ static void analytics_and_csrf_cookies_are_no_sessions(void **state)
 static void well_known_cookies_are_sessions(void **state)
 {
     struct ww_sessions *s = *state;
-    static const char *const name[] = {
-        "session",       "sessionid",         "connect.sid",      "PHPSESSID",
-        "JSESSIONID",    "ASP.NET_SessionId", ".AspNetCore.Cook", "laravel_session",
-        "_shop_session", "auth_token",        "my-sess",          "jwt"
-    };
+    static const char *const name[] = { "session",
+                                        "sessionid",
+                                        "connect.sid",
+                                        "PHPSESSID",
+                                        "JSESSIONID",
+                                        "ASP.NET_SessionId",
+                                        ".AspNetCore.Cook",
+                                        "laravel_session",
+                                        "_shop_session",
+                                        "auth_token",
+                                        "my-sess",
+                                        "jwt",
+                                        "SESSION",
+                                        "rack.session",
+                                        "ci_session",
+                                        "express:sess",
+                                        "remember_user_token",
+                                        "__Host-session",
+                                        "__Secure-next-auth.session-token",
+                                        "access_token_cookie",
+                                        "CAKEPHP",
+                                        "PLAY_SESSION",
+                                        "JSESSIONIDSSO" };
 
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         char cookie[64];
