@@ -42,6 +42,7 @@ struct ww_report_policy {
 struct ww_report_style {
     bool colour;    /* ANSI colours; colour never says what the text does not say too */
     unsigned width; /* columns to wrap at; 0: 96 */
+    bool brief;     /* of the text: only what is wrong, and the last line */
     ww_str trace;   /* the trace's name for headings and hints; may be absent */
     struct ww_report_policy policy;
 };

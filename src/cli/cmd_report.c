@@ -10,6 +10,7 @@ static int publish(const struct config *c, struct judgement *j, struct ww_err *e
     const struct ww_exchange_source source = reports_source(j->reader);
     struct ww_report report = judgement_report(j, name, &source);
 
+    report.style.brief = c->quiet;
     /* Files first: when a pager is left early they are there. */
     if (judgement_write(j, c, name, err) < 0)
         return err->code;

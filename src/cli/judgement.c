@@ -3,12 +3,15 @@
 
 #include "command.h"
 #include "github.h"
+#include "progress.h"
+#include "trace_input.h"
 
 #include <whichworker/units.h>
 
 #include <unistd.h>
 
-static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
+static int feed(struct ww_judge *j, struct ww_reader *r, struct progress *progress,
+                struct ww_err *err)
 {
     const struct ww_exchange *x = NULL;
     struct ww_payload payload;
@@ -24,6 +27,7 @@ static int feed(struct ww_judge *j, struct ww_reader *r, struct ww_err *err)
     }
     while (got == 0 && (got = ww_reader_next_exchange(r, &x, err)) > 0) {
         ww_judge_exchange(j, x);
+        progress_add(progress, 1);
         got = 0;
     }
     return got;
@@ -59,7 +63,8 @@ static int update(struct judgement *j, const struct judgement_input *in,
 /* A file that the repository may well have: what people wrote for us. */
 static ww_str repository_file(const struct config *c)
 {
-    const ww_str written[] = { c->baseline, c->config_file };
+    bool read = c->conf != NULL && !ww_str_eq(c->config_file, WW_STR("-"));
+    const ww_str written[] = { c->baseline, ww_str_c(read ? c->conf->path : NULL) };
 
     for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
         ww_str file = written[i];
@@ -79,18 +84,21 @@ int judgement_open(struct judgement *j, const struct judgement_input *in, struct
                                    .trouble = in->trouble,
                                    .ready = in->ready,
                                    .now_us = ww_clock_wall_us() };
+    struct progress progress;
 
     *j = (struct judgement){ 0 };
     if (in->trace != NULL) {
-        j->reader = ww_reader_open(in->trace, err);
-        if (j->reader == NULL) {
-            /* Whatever is in the way, it is an unreadable trace to whoever asked for it. */
-            err->code = WW_EINPUT;
+        j->reader = trace_open(in->trace, in->config->quiet, err);
+        if (j->reader == NULL)
             return err->code;
-        }
     }
     j->judge = ww_judge_new(&in->config->judge);
-    if (j->reader != NULL && feed(j->judge, j->reader, err) < 0)
+    progress_begin(&progress, "exchanges", in->config->quiet);
+
+    int fed = j->reader == NULL ? 0 : feed(j->judge, j->reader, &progress, err);
+
+    progress_end(&progress);
+    if (fed < 0)
         return ww_err_wrap(err, "%s", in->trace);
 
     const struct ww_verdict *v = ww_judge_finish(j->judge);

@@ -387,20 +387,31 @@ static void put_recording(struct ww_paper *p, const struct ww_verdict *v)
     put_recorder(p, &v->run);
 }
 
+static void put_context(struct ww_paper *p, const struct ww_verdict *v)
+{
+    put_timelines(p, v);
+    put_other_sessions(p, v);
+}
+
 void ww_report_text(const struct ww_verdict *v, const struct ww_report_style *style,
                     struct ww_buf *out)
 {
     struct ww_paper p;
 
     ww_paper_init(&p, out, style->colour, style->width);
-    put_headline(&p, v, style);
-    put_findings(&p, v);
-    put_timelines(&p, v);
-    put_other_sessions(&p, v);
-    ww_text_policy(&p, v, &style->policy);
-    ww_text_rules(&p, v);
-    put_workers(&p, v);
-    put_recording(&p, v);
-    ww_paper_printf(&p, "\n");
+    if (!style->brief || v->value != WW_PASS) {
+        put_headline(&p, v, style);
+        put_findings(&p, v);
+        if (!style->brief)
+            put_context(&p, v);
+        ww_text_policy(&p, v, &style->policy);
+    }
+    if (!style->brief) {
+        ww_text_rules(&p, v);
+        put_workers(&p, v);
+        put_recording(&p, v);
+    }
+    if (!style->brief || v->value != WW_PASS)
+        ww_paper_printf(&p, "\n");
     ww_report_count(v, &style->policy, out);
 }
