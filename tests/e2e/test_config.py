@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from client import Client
-from servers import BINARY, Gunicorn, Proxy, whichworker
+from servers import APPS, BINARY, PYTHON, SANITIZED, Gunicorn, Proxy, whichworker
 
 PAGES = ["/metrics", "/json", "/page", "/quiet"]
 IGNORED = """
@@ -105,6 +105,19 @@ def test_grades_are_capped_and_fail_otherwise(judge):
     assert judge("grades: [{guarantee: monotonic-reads, fail-on: none}]")[0] == 0
 
 
+def test_sessions_are_held_together_by_a_field(judge):
+    two = "require: ['sessions>=2']\nfail-on: none\n"
+    status, report = judge(two)
+    assert (status, len(report["sessions"])) == (2, 1)
+    status, report = judge(two + "sessions: [{header: X-Terminal}]\n")
+    assert status == 0
+    assert [s["key"]["kind"] for s in report["sessions"]] == ["header", "header"]
+    assert {s["key"]["name"] for s in report["sessions"]} == {"X-Terminal"}
+    # One for both: the terminals' names begin alike.
+    status, report = judge(two + "sessions: [{header: X-Terminal, pattern: '(t)[0-9]'}]\n")
+    assert (status, len(report["sessions"])) == (2, 1)
+
+
 def test_options_are_keys_and_arguments_come_before_them(judge):
     assert judge("fail-on: none")[0] == 0
     assert judge("fail-on: none", "--fail-on", "possible")[0] == 1
@@ -155,3 +168,31 @@ def test_what_is_printed_names_the_origins(tmp_path):
     assert said["max-head"] == "environment: WHICHWORKER_MAX_HEAD"
     assert said["header-timeout"] == "command line"
     assert said["connect-timeout"] == "default"
+
+
+@pytest.mark.skipif(SANITIZED, reason="repeats what the plain run shows")
+def test_the_live_lines_know_the_sessions_too(start, tmp_path):
+    (tmp_path / "tuned.yaml").write_text("sessions: [{header: X-Terminal}]\nskip: [{route: /metrics}]\n")
+    server = start(Gunicorn, app="tuned:app", workers=2)
+    proxy = start(Proxy, server.address, "--config", tmp_path / "tuned.yaml")
+    with Client(proxy) as client:
+        for terminal in ("a", "b", "a"):
+            client.get("/quiet", **{"X-Terminal": terminal})
+    proxy.wait_for_log(r"/quiet", count=3)
+    sessions = [line.split()[3] for line in proxy.text().splitlines() if "/quiet" in line]
+    assert sessions == ["s1", "s2", "s1"]
+
+
+@pytest.mark.skipif(SANITIZED, reason="repeats what the plain run shows")
+def test_a_gate_obeys_the_file_in_its_directory(tmp_path):
+    command = ["gate", "--trace", tmp_path / "gate.db", "--backend",
+               "%s -m gunicorn -w 2 -b 127.0.0.1:0 --chdir %s tuned:app" % (PYTHON, APPS), "--",
+               "sh", "-c", "for n in 1 2 3 4 5 6 7 8 9 10 11 12; do curl -s {url}/json {url}/json; done"]
+    failed = whichworker(*command, cwd=tmp_path)
+    assert failed.returncode == 1, failed.stderr
+    (tmp_path / "gate.db").unlink()
+    (tmp_path / "whichworker.yaml").write_text("ignore: [{pointer: /meta/rack}]\nrequire: ['splits>=1']\n")
+    passed = whichworker(*command, cwd=tmp_path)
+    assert passed.returncode == 0, passed.stderr
+    assert "using ./whichworker.yaml" in passed.stderr
+    assert "/meta/rack" in passed.stderr.split("Rules of the configuration", 1)[1]
