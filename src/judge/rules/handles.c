@@ -6,7 +6,7 @@
 
 #define NOWHERE      SIZE_MAX
 #define ODDS_CERTAIN 0.01
-#define ODDS_LIKELY    0.1001 /* one in ten, and what rounding adds */
+#define ODDS_LIKELY  0.1001 /* one in ten, and what rounding adds */
 #define COUNTS_CERTAIN                                                                         \
     3 /* kept at home and lost elsewhere, each, for chance alone to convince */
 

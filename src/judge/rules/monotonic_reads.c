@@ -337,7 +337,8 @@ static void judge_number(struct reads *r, const struct earlier *before,
     struct counter *c = counter_of(r, m->look[step].scope, path);
     double then;
 
-    if (own->step != SIZE_MAX && ww_view_number(&m->normal, m->look[own->step].view, path, &then)) {
+    if (own->step != SIZE_MAX &&
+        ww_view_number(&m->normal, m->look[own->step].view, path, &then)) {
         c->fell_within = c->fell_within || now < then;
         c->grew_within = c->grew_within || now > then;
     }

@@ -39,3 +39,40 @@ bool ww_mirrors(struct model *m, size_t read)
     }
     return true;
 }
+
+/* "/cars/ * /name" to "cars" */
+static ww_str top_member(ww_str path)
+{
+    ww_str rest = ww_str_from(path, path.len > 0), name;
+
+    ww_str_cut(&rest, '/', &name);
+    return name;
+}
+
+/* The member of the payload in which the value stands, or WW_NONE. */
+static uint32_t member_holding(struct model *m, uint32_t payload, uint32_t value)
+{
+    for (uint32_t i = 0; i < m->normal.view[payload].leaves; i++) {
+        struct leaf leaf = m->normal.view[payload].leaf[i];
+        if (leaf.value == value)
+            return ww_word(&m->normal, top_member(ww_word_text(&m->normal, leaf.path)));
+    }
+    return WW_NONE;
+}
+
+bool ww_names_member(struct model *m, size_t write, const struct carried *what, size_t read)
+{
+    const struct look *w = &m->look[write], *r = &m->look[read];
+
+    /* A read that takes something out of the session sets the cookie anew. */
+    if (r->sets > 0 || r->view == WW_NONE || m->normal.view[r->view].kind != VIEW_JSON)
+        return false;
+    for (size_t i = 0; i < w->sets; i++) {
+        uint32_t payload = m->cookie[w->set + i].payload;
+        uint32_t member =
+            payload == WW_NONE ? WW_NONE : member_holding(m, payload, what->value);
+        if (member != WW_NONE && ww_view_shows(&m->normal, r->view, member))
+            return true;
+    }
+    return false;
+}

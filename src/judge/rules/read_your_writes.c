@@ -5,6 +5,7 @@
 
 #define FACTS_MAX   64 /* values of one session that are followed at a time: the newest */
 #define WATCHES_MAX 8  /* resources in which one value is looked for */
+#define PAGE_MIN    6  /* scalars of a list that may be a page */
 #define BETWEEN_MAX 6  /* kinds of later writes that one value may have outlived */
 
 /* Where a fact is looked for. */
@@ -189,65 +190,6 @@ static void own_change(struct walk *w, size_t step)
 
 /* ---- looking */
 
-static bool is_paged(ww_str target)
-{
-    static const char *const name[] = {
-        "page", "limit", "offset", "per_page", "cursor", "size="
-    };
-
-    ptrdiff_t query = ww_str_find(target, WW_STR("?"));
-
-    for (size_t i = 0; query >= 0 && i < sizeof name / sizeof *name; i++) {
-        if (ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
-            return true;
-    }
-    return false;
-}
-
-enum sight { SIGHT_NOTHING, SIGHT_SHOWN, SIGHT_MISSING };
-
-static bool is_removal(const struct model *m, size_t step, void *ctx)
-{
-    return m->look[step].removal || m->look[step].logout;
-}
-
-/* A path that a write gave out stands for that write alone: what else ran at the time is no
- * matter, as long as it takes nothing away. */
-static enum sight see_place(const struct model *m, const struct fact *f, size_t step)
-{
-    const struct ww_step *s = &m->v.step[step];
-
-    if (m->look[step].path != f->what.value || !ww_speaks(m, step))
-        return SIGHT_NOTHING;
-    if (s->status / 100 == 2)
-        return SIGHT_SHOWN;
-    return (s->status == 404 || s->status == 410) &&
-                   !ww_changed_between(m, s->started_us, s->ended_us, is_removal, NULL)
-               ? SIGHT_MISSING
-               : SIGHT_NOTHING;
-}
-
-/* The value stands at a place that differs from read to read within one worker. */
-static bool in_noise(const struct model *m, size_t step, uint32_t value)
-{
-    uint32_t place = ww_view_place(&m->normal, m->look[step].view, value);
-
-    return place != WW_NONE && ww_mask_replaced(&m->normal, m->look[step].scope, place);
-}
-
-static enum sight see(struct model *m, const struct fact *f, size_t step)
-{
-    if (f->what.place)
-        return see_place(m, f, step);
-    if (!ww_readable(m, step))
-        return SIGHT_NOTHING;
-    if (ww_view_shows(&m->normal, m->look[step].view, f->what.value))
-        return in_noise(m, step, f->what.value) ? SIGHT_NOTHING : SIGHT_SHOWN;
-    if (m->normal.view[m->look[step].view].cut || is_paged(m->v.step[step].target))
-        return SIGHT_NOTHING;
-    return SIGHT_MISSING;
-}
-
 static struct watch *watch_of(struct walk *w, struct fact *f, size_t read)
 {
     struct model *m = w->m;
@@ -426,7 +368,7 @@ static void flush(struct walk *w, struct watch *watch)
     if (!watch->pending)
         return;
     watch->pending = false;
-    if (watch->excused && !watch->loss.again)
+    if (watch->excused && !watch->loss.again && !watch->loss.late)
         return;
     t->table.changed_lost++;
     if (!t->has_best || strength(w->m, &watch->loss) > strength(w->m, &t->best))
@@ -462,12 +404,13 @@ static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, siz
     if (watch->pending) {
         size_t lost = watch->loss.lost;
         bool quiet = !ww_any_change(m, m->v.step[lost].started_us, m->v.step[read].ended_us);
-        if (m->v.step[read].worker == m->v.step[f->write].worker &&
-            !came_back(w, f, watch, read))
-            watch->loss.again = true;
+        bool back = m->v.step[read].worker == m->v.step[f->write].worker &&
+                    !came_back(w, f, watch, read);
+        watch->loss.again = back && watch->loss.before;
+        watch->loss.late = back && !watch->loss.before;
         if (m->v.step[read].worker == m->v.step[lost].worker && quiet)
             watch->loss.caught_up = true;
-        if (watch->loss.again && !watch->loss.before)
+        if (watch->loss.late)
             watch->loss.kept = read;
         flush(w, watch);
     } else if (watch->from == FROM_WRITE && !is_its_doing(m, f, watch, read)) {
@@ -490,13 +433,19 @@ static bool another_change(const struct model *m, size_t step, void *ctx)
     return step != f->write;
 }
 
-/* A list of the newest is full: what came in since has pushed the value out of it. */
+/* A list of the newest is full: what came in since has pushed the value out of it. Or it shows
+ * its first page only: it never was longer than now. */
 static bool is_pushed_out(struct walk *w, struct fact *f, const struct watch *watch,
                           size_t read)
 {
     const struct look *l = &w->m->look[read];
+    uint32_t leaves = w->m->normal.view[l->view].leaves;
 
-    return !f->what.place && w->m->normal.view[l->view].leaves >= w->most[l->scope] / 4 * 3 &&
+    if (f->what.place)
+        return false;
+    if (watch->from == FROM_WRITE && leaves >= PAGE_MIN && leaves >= w->most[l->scope])
+        return true;
+    return leaves >= w->most[l->scope] / 4 * 3 &&
            ww_changed_between(w->m, w->m->v.step[watch->kept].started_us,
                               w->m->v.step[read].started_us, another_change, f);
 }
@@ -517,14 +466,17 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
         /* crossed and came back: the worker's own memory would still have it */
         how = CROSS_SAME;
     }
-    if (watch->pending || how == CROSS_NEITHER)
+    if (how == CROSS_NEITHER || (watch->pending && !home))
         return;
     /* What a client carries in its own cookie is out of the others' reach. */
     bool payload = ww_in_payload(m, f->write, read);
+    bool named = payload && ww_names_member(m, f->write, &f->what, read);
     bool excused =
         !payload && (ww_changed_between(m, m->v.step[watch->kept].started_us,
                                         m->v.step[read].ended_us, could_remove, &foreign) ||
                      is_pushed_out(w, f, watch, read));
+    if (home && watch->pending && !excused)
+        watch->pending = false; /* the writer's worker lacks it, too */
     if (how == CROSS_SAME) {
         t->same_lost += !excused;
         watch->useless = true;
@@ -538,26 +490,11 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
                                  .before = watch->before,
                                  .payload = payload,
                                  .mirrored = payload && ww_mirrors(m, read),
+                                 .named = named,
                                  .as_before = watch->was != WW_NONE &&
                                               ww_view_same(&m->normal, m->look[watch->was].view,
                                                            m->look[read].view),
                                  .doubtful = foreign.unknown_kind };
-}
-
-/* A read of one thing of many says nothing about writes to another: /items/17 need not show
- * what went to /items. */
-static bool is_of_another_thing(const struct model *m, const struct fact *f, size_t read)
-{
-    ww_str path = ww_word_text(&m->normal, m->look[read].path);
-    ww_str to = ww_word_text(&m->normal, m->look[f->write].path);
-
-    if (f->what.place ||
-        ww_str_find(ww_word_text(&m->normal, m->look[read].scope), WW_STR("{id}")) < 0)
-        return false;
-    return !ww_str_starts(to, path) &&
-           (ww_str_find(ww_word_text(&m->normal, m->look[f->write].route), WW_STR("{id}")) <
-                0 ||
-            !ww_str_starts(path, to));
 }
 
 /* The words of the value stand somewhere in the JSON, where it else is a scalar of its own:
@@ -574,10 +511,10 @@ static bool is_vague(const struct walk *w, const struct fact *f, const struct wa
 
 static void look_at(struct walk *w, struct fact *f, size_t read)
 {
-    enum sight sight = f->dead || !ww_before(w->m, f->write, read) ||
-                               w->m->look[f->write].actor != w->m->look[read].actor
-                           ? SIGHT_NOTHING
-                           : see(w->m, f, read);
+    enum ww_sight sight = f->dead || !ww_before(w->m, f->write, read) ||
+                                  w->m->look[f->write].actor != w->m->look[read].actor
+                              ? SIGHT_NOTHING
+                              : ww_see(w->m, f->write, &f->what, read);
     struct watch *watch = sight == SIGHT_NOTHING ? NULL : watch_of(w, f, read);
 
     if (watch == NULL || watch->useless)
@@ -591,7 +528,8 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
     }
     bool payload = ww_in_payload(w->m, f->write, read);
     if (w->relation[watch->relation].learned == 0 && !f->what.place &&
-        !(payload && ww_mirrors(w->m, read)))
+        !(payload &&
+          (ww_mirrors(w->m, read) || ww_names_member(w->m, f->write, &f->what, read))))
         return;
     bool vague = sight == SIGHT_SHOWN && is_vague(w, f, watch, read);
     ww_sightings_add(&watch->seen, w->m, f->write, read, sight == SIGHT_SHOWN && !vague);
@@ -601,7 +539,8 @@ static void look_at(struct walk *w, struct fact *f, size_t read)
         return;
     if (sight == SIGHT_SHOWN) {
         judge_shown(w, f, watch, read);
-    } else if (watch->from == FROM_READ || !is_of_another_thing(w->m, f, read)) {
+    } else if (watch->from == FROM_READ ||
+               !ww_is_of_another_thing(w->m, f->write, &f->what, read)) {
         judge_missing(w, f, watch, read);
     }
 }

@@ -11,6 +11,8 @@ struct loss {
     bool before;              /* a read by the writer's worker had shown it */
     bool payload;             /* the session's readable cookie carried it */
     bool mirrored;            /* the read shows what that cookie holds, and threw it away */
+    bool late;                /* it shows it only then: it may have taken its time */
+    bool named;               /* the read has the member in which that cookie holds it */
     bool caught_up;           /* the losing worker shows it later, with no change between */
     bool as_before;           /* the losing read shows what stood there before the write */
     bool doubtful;            /* other clients wrote what is not known to be harmless */
@@ -27,8 +29,11 @@ struct sightings {
     size_t worker[SIGHTINGS_MAX];
     bool shown[SIGHTINGS_MAX], missing[SIGHTINGS_MAX];
     size_t n;
+    uint32_t home, away; /* how often the writer's worker showed it, how often others did not */
+    bool last_shown;
+    uint32_t flips;    /* from shown to missing and back, in order of time */
     size_t lost, back; /* another worker did not show it, then the writer's worker did */
-    enum { SEEN_NOT, SEEN_LOST, SEEN_BACK, SEEN_LOST_AGAIN } went;
+    enum { SEEN_NOT, SEEN_LOST, SEEN_BACK } went;
 };
 
 struct tally {
@@ -53,6 +58,20 @@ struct relation {
     bool abroad;        /* another worker showed a value, or the writer's did not */
     struct loss home;   /* an example of it */
 };
+
+enum ww_sight { SIGHT_NOTHING, SIGHT_SHOWN, SIGHT_MISSING };
+
+/* What a read says of a value that the write carried or gave out. */
+enum ww_sight ww_see(struct model *m, size_t write, const struct carried *what, size_t step);
+
+/* A read of one thing of many says nothing about writes to another: /items/17 need not show
+ * what went to /items. */
+bool ww_is_of_another_thing(const struct model *m, size_t write, const struct carried *what,
+                            size_t read);
+
+/* The read has the member, by its name, in which the write's cookie holds the value: there it
+ * would be, had the cookie been read. */
+bool ww_names_member(struct model *m, size_t write, const struct carried *what, size_t read);
 
 /* Notes that a read shows the value or lacks it. */
 void ww_sightings_add(struct sightings *s, const struct model *m, size_t write, size_t read,

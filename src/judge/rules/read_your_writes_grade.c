@@ -2,8 +2,10 @@
 #include "read_your_writes.h"
 
 #define ODDS_CERTAIN 0.05
-#define ODDS_LIKELY  0.1
+#define ODDS_LIKELY  0.1001 /* one in ten, and what rounding adds */
 #define KEPT_CERTAIN 3
+#define NAMED_LIKELY 2
+#define HOME_CERTAIN 0.01
 
 /* Whether there is reason to expect the value at all, seen where no worker changed. */
 static bool has_control(const struct model *m, const struct relation *r, enum leg from)
@@ -47,6 +49,11 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
 
     if (l->again && !l->caught_up)
         return grade_again(r, l);
+    if (l->named && t->table.changed_lost >= NAMED_LIKELY && t->table.changed_kept == 0 &&
+        !has_control(m, r, from))
+        return WW_LIKELY;
+    if (l->late && !l->caught_up && grade_again(r, l) == WW_CONFIRMED)
+        return is_certain(m, r, from) && !l->doubtful ? WW_CONFIRMED : WW_LIKELY;
     if (l->doubtful || !has_control(m, r, from))
         return WW_POSSIBLE;
     if (l->caught_up)
@@ -112,7 +119,7 @@ static void claim_loss(struct model *m, const struct relation *r, const struct l
                        .place = ww_word_text(&m->normal, r->example.field),
                        .table = both(r),
                        .telling = how_telling(m, r, value) };
-    bool shown = l->again || l->before;
+    bool shown = l->again || l->before || l->late;
 
     c.occurrences = c.table.changed_lost;
     c.message =
@@ -140,6 +147,8 @@ void ww_relation_claim(struct model *m, const struct relation *r)
         if (r->tally[from].has_best)
             claim_loss(m, r, &r->tally[from].best, grade_of(m, r, from));
     }
-    if (r->homebound > 1 && !r->abroad && r->home_odds <= ODDS_LIKELY)
-        claim_loss(m, r, &r->home, WW_LIKELY);
+    if (r->homebound > 0 && !r->abroad && r->home_odds <= ODDS_LIKELY) {
+        claim_loss(m, r, &r->home,
+                   r->homebound > 1 && r->home_odds <= HOME_CERTAIN ? WW_CONFIRMED : WW_LIKELY);
+    }
 }

@@ -2,6 +2,9 @@
  * when. */
 #include "read_your_writes.h"
 
+#define FLIPS_MIN   2 /* shown, missing, shown: neither late nor expired */
+#define FLIPS_COUNT 3 /* once more: every read counts, not only every value */
+
 void ww_sightings_add(struct sightings *s, const struct model *m, size_t write, size_t read,
                       bool shown)
 {
@@ -17,21 +20,36 @@ void ww_sightings_add(struct sightings *s, const struct model *m, size_t write, 
         s->worker[s->n++] = worker;
     s->shown[k] = s->shown[k] || shown;
     s->missing[k] = s->missing[k] || !shown;
-    if (!home && !shown) {
-        if (s->went == SEEN_NOT)
-            s->lost = read;
-        s->went = s->went < SEEN_BACK ? SEEN_LOST : SEEN_LOST_AGAIN;
+    if (home == shown) {
+        bool first = s->home + s->away == 0;
+        s->flips += !first && s->last_shown != shown;
+        s->last_shown = shown;
+        s->home += home;
+        s->away += !home;
+    }
+    if (!home && !shown && s->went == SEEN_NOT) {
+        s->lost = read;
+        s->went = SEEN_LOST;
     } else if (home && shown && s->went == SEEN_LOST) {
         s->back = read;
         s->went = SEEN_BACK;
     }
 }
 
+/* The chance that so many showings all fall on the one worker and so many absences on others.
+ */
+static double odds_of(const struct sightings *s)
+{
+    struct ww_table t = { .changed_lost = s->away, .same_kept = s->home };
+
+    return s->flips >= FLIPS_COUNT ? ww_table_odds(&t) : 1 / (double)s->n;
+}
+
 /*
  * A value that appears late was being written, one that disappears has expired or was pushed
- * out, one that shows once was a notice. Lost, back and lost again is none of these. That it is
- * the writer's worker that has it, and of the others none, has a chance of one in as many as
- * were asked.
+ * out, one that shows once was a notice. Lost, back and lost again, or there, gone and there
+ * again, is none of these. That it is the writer's worker that has it, and of the others none,
+ * has a chance of one in as many as were asked; with more to and fro the reads count.
  */
 void ww_sightings_settle(const struct sightings *s, const struct model *m, size_t write,
                          struct relation *r)
@@ -41,9 +59,9 @@ void ww_sightings_settle(const struct sightings *s, const struct model *m, size_
         if (home ? s->missing[k] : s->shown[k])
             r->abroad = true;
     }
-    if (s->went != SEEN_LOST_AGAIN)
+    if (s->flips < FLIPS_MIN || s->went != SEEN_BACK)
         return;
-    r->home_odds /= (double)s->n;
+    r->home_odds *= odds_of(s);
     if (r->homebound++ == 0)
         r->home =
             (struct loss){ .write = write, .kept = s->back, .lost = s->lost, .again = true };
