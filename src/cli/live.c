@@ -17,10 +17,10 @@
 #define WAITING_MAX_BYTES (256u << 10)
 #define TARGET_MAX_BYTES  120
 
-/* A proxy may run for weeks, and every visitor is a session: beyond this many all are
- * forgotten, and a session that goes on gets another number. The trace and the report know no
- * such limit. */
-#define SESSIONS_MAX 100000
+/* A proxy may run for weeks, and every visitor is a session: beyond this many those that were
+ * idle the longest are forgotten, and one that goes on then gets another number. The trace and
+ * the report know no such limit. */
+#define SESSIONS_MAX 50000
 
 /* So it is with the workers of a server that forks for every connection: beyond this many the
  * ended ones are forgotten. The summary lists the first of those that are left. */
@@ -39,7 +39,8 @@ struct seen_worker {
 
 /* What a session's next exchange is compared with. */
 struct last {
-    size_t worker; /* index, or WW_NO_WORKER */
+    uint64_t session; /* its number: slots are used again */
+    size_t worker;    /* index, or WW_NO_WORKER */
     int64_t ended_us;
 };
 
@@ -55,11 +56,10 @@ struct live {
     size_t workers;
     size_t workers_cap;
     size_t workers_forgotten; /* before those */
-    struct last *last;        /* by session */
+    struct last *last;        /* by the session's slot */
     size_t lasts;
     size_t lasts_cap;
-    struct ww_sessions_config sessions_config;
-    size_t forgotten; /* sessions before those */
+    uint64_t sessions_ever;
     uint64_t exchanges;
     uint64_t by[WW_SOURCES];
     uint64_t end[WW_ENDS];
@@ -73,8 +73,9 @@ struct live *live_new(int fd, bool lines, bool colour,
     l->fd = fd;
     l->lines = lines;
     l->colour = colour;
-    l->sessions_config = *sessions;
-    l->sessions = ww_sessions_new(&l->sessions_config);
+    struct ww_sessions_config bounded = *sessions;
+    bounded.max_sessions = SESSIONS_MAX;
+    l->sessions = ww_sessions_new(&bounded);
     pthread_mutex_init(&l->lock, NULL);
     ww_buf_init(&l->out, WAITING_MAX_BYTES);
     return l;
@@ -100,14 +101,6 @@ static size_t find_worker(const struct live *l, struct ww_worker_id id)
     return WW_NO_WORKER;
 }
 
-static void forget_sessions(struct live *l)
-{
-    ww_sessions_free(l->sessions);
-    l->sessions = ww_sessions_new(&l->sessions_config);
-    l->forgotten += l->lasts;
-    l->lasts = 0;
-}
-
 /* Their places change, so what points at them is forgotten too. */
 static void forget_the_dead(struct live *l)
 {
@@ -121,7 +114,8 @@ static void forget_the_dead(struct live *l)
         return;
     l->workers_forgotten += l->workers - kept;
     l->workers = kept;
-    forget_sessions(l);
+    for (size_t i = 0; i < l->lasts; i++)
+        l->last[i].worker = WW_NO_WORKER;
 }
 
 void live_worker(struct live *l, const struct ww_worker *w)
@@ -147,19 +141,21 @@ void live_worker(struct live *l, const struct ww_worker *w)
 
 /* Another worker than the session's exchange just before, which had ended when this one began.
  */
-static bool is_split(struct live *l, const struct ww_exchange *x, size_t session, size_t worker)
+static bool is_split(struct live *l, const struct ww_exchange *x, size_t slot, uint64_t session,
+                     size_t worker)
 {
-    if (session >= l->lasts) {
-        l->last = ww_grow(l->last, session + 1, &l->lasts_cap, sizeof(*l->last));
-        while (l->lasts <= session)
+    if (slot >= l->lasts) {
+        l->last = ww_grow(l->last, slot + 1, &l->lasts_cap, sizeof(*l->last));
+        while (l->lasts <= slot)
             l->last[l->lasts++] = (struct last){ .worker = WW_NO_WORKER };
     }
 
-    struct last *before = &l->last[session];
-    bool split = worker != WW_NO_WORKER && before->worker != WW_NO_WORKER &&
-                 before->worker != worker && before->ended_us <= x->started_us;
+    struct last *before = &l->last[slot];
+    bool split = before->session == session && worker != WW_NO_WORKER &&
+                 before->worker != WW_NO_WORKER && before->worker != worker &&
+                 before->ended_us <= x->started_us;
 
-    *before = (struct last){ .worker = worker, .ended_us = x->ended_us };
+    *before = (struct last){ .session = session, .worker = worker, .ended_us = x->ended_us };
     return split;
 }
 
@@ -192,8 +188,8 @@ static void end_line(struct live *l, size_t before)
     l->left_out++;
 }
 
-static void put_line(struct live *l, const struct ww_exchange *x, size_t session, size_t worker,
-                     bool split)
+static void put_line(struct live *l, const struct ww_exchange *x, uint64_t session,
+                     size_t worker, bool split)
 {
     char when[WW_TIME_TEXT];
     ww_str target = ww_str_upto(x->target, TARGET_MAX_BYTES);
@@ -204,7 +200,7 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
     ww_time_text(x->started_us, when);
     ww_buf_printf(&l->out, "%.12s ", when + 11);
     put_worker(l, x, worker);
-    ww_buf_printf(&l->out, "s%-4zu %3u %7.1f ms  ", l->forgotten + session + 1, x->status,
+    ww_buf_printf(&l->out, "s%-4" PRIu64 " %3u %7.1f ms  ", session, x->status,
                   (double)(x->ended_us - x->started_us) / 1000);
     ww_buf_add_printable(&l->out, x->method.len == 0 ? WW_STR("-") : x->method);
     ww_buf_add_char(&l->out, ' ');
@@ -224,13 +220,13 @@ static void put_line(struct live *l, const struct ww_exchange *x, size_t session
 
 uint64_t live_exchange(struct live *l, const struct ww_exchange *x)
 {
-    if (l->lasts >= SESSIONS_MAX)
-        forget_sessions(l);
-
-    size_t session = ww_sessions_assign(l->sessions, x);
+    size_t slot = ww_sessions_assign(l->sessions, x);
+    uint64_t session = ww_sessions_key(l->sessions, slot)->number;
     size_t worker = x->worker.pid == 0 ? WW_NO_WORKER : find_worker(l, x->worker);
-    bool split = is_split(l, x, session, worker);
+    bool split = is_split(l, x, slot, session, worker);
 
+    if (session > l->sessions_ever)
+        l->sessions_ever = session;
     l->exchanges++;
     l->by[x->by]++;
     l->end[x->end]++;
@@ -238,7 +234,7 @@ uint64_t live_exchange(struct live *l, const struct ww_exchange *x)
         l->worker[worker].exchanges++;
     if (l->lines)
         put_line(l, x, session, worker, split);
-    return l->forgotten + session + 1;
+    return session;
 }
 
 static bool is_writable(int fd)
@@ -349,12 +345,12 @@ static void put_attribution(const struct live *l, const struct live_ending *e,
 void live_summary(const struct live *l, const struct live_ending *e,
                   const struct judging *judging, struct ww_buf *out)
 {
-    size_t sessions = l->forgotten + l->lasts;
+    uint64_t sessions = l->sessions_ever;
     size_t workers = l->workers_forgotten + l->workers;
 
     ww_buf_printf(out,
-                  "%" PRIu64 " exchange%s on %" PRIu64
-                  " connection%s in %.1f s, %zu session%s, %zu worker%s\n",
+                  "%" PRIu64 " exchange%s on %" PRIu64 " connection%s in %.1f s, %" PRIu64
+                  " session%s, %zu worker%s\n",
                   l->exchanges, s_of(l->exchanges), e->proxy.connections,
                   s_of(e->proxy.connections), e->seconds, sessions, s_of(sessions), workers,
                   s_of(workers));

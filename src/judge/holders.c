@@ -7,7 +7,7 @@
 #define HOLDERS_SEEN 64
 
 /* Where sessions are bounded: of one that goes on for weeks, the latest identities. */
-#define HOLDERS_KEPT 64
+#define HOLDERS_KEPT 16
 
 /* Heads are limited long before a value gets so large; what is longer is compared as far. */
 #define KEY_MAX (1u << 20)
@@ -113,18 +113,15 @@ static ww_str name_of(const struct holder *one)
 /* The map borrows its key from the newest holder. */
 static void unhook(struct holders *h, struct holder *one)
 {
-    struct holder *head = holder_at(ww_map_find(&h->at, holder_key(one)));
-
-    if (head == one) {
-        ww_map_remove(&h->at, holder_key(one));
-        if (one->older != NULL)
-            ww_map_put(&h->at, holder_key(one->older), (size_t)(uintptr_t)one->older, NULL);
+    if (one->older != NULL)
+        one->older->newer = one->newer;
+    if (one->newer != NULL) {
+        one->newer->older = one->older;
         return;
     }
-    while (head->older != one) {
-        head = head->older;
-    }
-    head->older = one->older;
+    ww_map_remove(&h->at, holder_key(one));
+    if (one->older != NULL)
+        ww_map_put(&h->at, holder_key(one->older), (size_t)(uintptr_t)one->older, NULL);
 }
 
 static void drop(struct holders *h, struct session *s, struct holder *one)
@@ -199,8 +196,10 @@ struct holder *ww_holders_hold(struct holders *h, uint32_t slot, const struct id
 
     if (one == NULL) {
         one = holder_new(h, slot, key, name_bytes < key.len ? name_bytes : key.len);
-        if (head != NULL)
+        if (head != NULL) {
             ww_map_remove(&h->at, key);
+            head->newer = one;
+        }
         one->older = head;
         ww_map_put(&h->at, holder_key(one), (size_t)(uintptr_t)one, NULL);
     }

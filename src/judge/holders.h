@@ -30,7 +30,7 @@ struct identity {
  * has many holders, and only those that were given no newer one of that name since are `live`.
  */
 struct holder {
-    struct holder *older;                   /* of the same identity */
+    struct holder *older, *newer;           /* of the same identity */
     struct holder *older_mine, *newer_mine; /* of the same session */
     uint32_t slot;
     uint32_t key_bytes;

@@ -634,6 +634,19 @@ static void memory_does_not_grow_with_strangers(void **state)
     ww_sessions_free(s);
 }
 
+/* Whoever holds what everybody holds is forgotten as easily: this takes no time, or hours. */
+static void one_value_for_everybody_is_forgotten_in_any_order(void **state)
+{
+    struct ww_sessions *s = bounded(20000);
+
+    for (unsigned i = 1; i < 60000; i++)
+        ASK(.connection = i, .set = "session=mac:same");
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ASK(.connection = 59999, .cookie = "session=mac:same"),
+                         ASK(.connection = 59999, .cookie = "session=mac:same"));
+    ww_sessions_free(s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -675,6 +688,7 @@ int main(void)
         TEST(patterns_capture_from_target_header_and_cookie),
         TEST(the_session_that_was_idle_the_longest_is_forgotten),
         TEST(a_session_that_changes_its_cookie_for_weeks_keeps_the_latest),
+        TEST(one_value_for_everybody_is_forgotten_in_any_order),
         TEST(memory_does_not_grow_with_strangers),
     };
 
