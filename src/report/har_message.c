@@ -78,22 +78,46 @@ static bool is_authority(ww_str s)
            (rest.len == 0 || (rest.ptr[0] == ':' && is_port(ww_str_from(rest, 1))));
 }
 
+/* Takes "http://authority" from the front of a target in absolute form (RFC 9112 3.2.2), if it
+ * is one that can be believed. */
+static bool cut_origin(ww_str *target, ww_str *out_origin)
+{
+    static const char *const schemes[] = { "http://", "https://" };
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t from = strlen(schemes[i]), to = from;
+
+        if (!ww_str_starts_nocase(*target, ww_str_c(schemes[i])))
+            continue;
+        while (to < target->len && target->ptr[to] != '/' && target->ptr[to] != '?')
+            to++;
+        if (!is_authority(ww_str_n(target->ptr + from, to - from)))
+            return false;
+        *out_origin = ww_str_upto(*target, to);
+        *target = ww_str_from(*target, to);
+        return true;
+    }
+    return false;
+}
+
 static void put_url(struct ww_json *j, const struct ww_exchange *x, ww_str upstream)
 {
     ww_str host = ww_fields_get(&x->request_fields, WW_STR("Host"));
+    ww_str target = x->target, origin;
     struct ww_buf b;
 
     ww_buf_init(&b, SIZE_MAX);
-    if (!ww_str_starts_nocase(x->target, WW_STR("http://")) &&
-        !ww_str_starts_nocase(x->target, WW_STR("https://"))) {
+    if (cut_origin(&target, &origin)) {
+        ww_buf_add(&b, origin);
+    } else {
         ww_buf_add_c(&b, "http://");
         ww_buf_add(&b, is_authority(host)       ? host
                        : is_authority(upstream) ? upstream
                                                 : WW_STR("unknown.invalid"));
-        if (!ww_str_starts(x->target, WW_STR("/")))
-            ww_buf_add_char(&b, '/');
     }
-    add_url(&b, x->target);
+    if (!ww_str_starts(target, WW_STR("/")))
+        ww_buf_add_char(&b, '/');
+    add_url(&b, target);
     ww_json_str(j, "url", ww_buf_str(&b));
     ww_buf_release(&b);
 }

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import report_formats as formats
 from client import Client, many
 from servers import PYTHON, ROOT, Gunicorn, Origin, Proxy, whichworker
 
@@ -134,6 +135,14 @@ def test_the_text_shows_the_story(broken):
     assert re.fullmatch(r"\d+ passed, [1-9]\d* failed, \d+ inconclusive",
                         text.rstrip("\n").splitlines()[-1])
     assert "\x1b" not in text, "no colours into a file"
+
+
+@pytest.mark.parametrize("name", formats.CHECKS)
+def test_every_format_is_read_by_others(broken, fixed, name, tmp_path):
+    for story in (broken, fixed):
+        done = whichworker("report", story.trace, "--format", name, "-o", tmp_path / "report")
+        assert done.returncode == story.text_run.returncode and done.stdout == ""
+        formats.CHECKS[name]((tmp_path / "report").read_bytes())
 
 
 def test_the_same_trace_gives_the_same_report(broken):
