@@ -53,7 +53,10 @@ static void point_array(struct pointing *p, json_t *v, size_t at)
 
     if (!all && !ww_str_u64(ww_str_c(segment), &index))
         return;
-    for (size_t i = all ? json_array_size(v) : (size_t)index + 1; i-- > (all ? 0 : index);) {
+    size_t from = all ? 0 : (size_t)index, to = all ? json_array_size(v) : (size_t)index + 1;
+    /* From behind, where something is removed: the rest need not move. */
+    for (size_t k = from; k < to; k++) {
+        size_t i = p->taken != NULL ? k : to - 1 - (k - from);
         json_t *child = json_array_get(v, i);
         if (child != NULL && reached(p, child, at))
             json_array_remove(v, i);
