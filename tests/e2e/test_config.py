@@ -152,6 +152,17 @@ def test_a_wrong_file_stops_everything(trace, tmp_path):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("words, meant", [
+    (["reprot"], "there is no command 'reprot'; did you mean 'report'?"),
+    (["help", "confg"], "there is no command 'confg'; did you mean 'config'?"),
+    (["report", "--fial-on", "none"], "there is no option --fial-on; did you mean --fail-on?"),
+    (["help", "--completions", "csh"], "'csh' is not bash, zsh or fish")])
+def test_what_is_mistyped_is_guessed(words, meant):
+    done = whichworker(*words)
+    assert done.returncode == 3
+    assert meant in done.stderr
+
+
 def test_the_file_may_come_from_standard_input(trace):
     done = subprocess.run([str(BINARY), "report", str(trace), "--config", "-"], input="fail-on: none\n",
                           capture_output=True, text=True, timeout=60)
