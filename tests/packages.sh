@@ -18,7 +18,8 @@ PACKAGES_TEST=(python3-uvicorn python3-websockets valgrind sqlite3 wrk curl
   apache2-bin libapache2-mod-wsgi-py3 libcap2-bin
   python3-flask-login python3-flaskext.wtf python3-jwt python3-django python3-prometheus-client
   python3-socketio zsh fish shellcheck groff redis-tools python3-redis python3-brotli
-  python3-jsonschema python3-junitparser libxml2-utils cmark-gfm)
+  python3-jsonschema python3-junitparser libxml2-utils cmark-gfm python3-yaml
+  docker-compose)
 # npm fetches the published schemas that reports are held against; some builds of nodejs bring it.
 command -v npm >/dev/null || PACKAGES_TEST+=(npm)
 

@@ -44,6 +44,7 @@ struct gate {
 
     enum gate_end end;
     int signum;        /* of GATE_SIGNALLED */
+    bool test_is_ours; /* of our process group, since it has the terminal */
     bool test_ran;     /* was started */
     bool test_over;    /* has ended */
     bool is_recorded;  /* there is a trace */

@@ -81,7 +81,9 @@ static void on_signal(void *ctx, int signum)
     }
     g->end = GATE_SIGNALLED;
     g->signum = signum;
-    child_order(&g->test, KEEPER_SIGNAL, signum);
+    /* Ctrl-C has reached tests in our own group already; twice would disturb their clean-up. */
+    if (!g->test_is_ours || signum != SIGINT)
+        child_order(&g->test, KEEPER_SIGNAL, signum);
     ww_timer_start(g->patience, g->config->proxy.drain_timeout_ms);
 }
 
@@ -221,7 +223,7 @@ static int get_ready(struct gate *g, struct ww_preload *preload, const char *shi
 static int fork_test_keeper(struct gate *g, struct ww_err *err)
 {
     const struct keeper_job job = { .argv = g->config->command,
-                                    .place = isatty(STDIN_FILENO) ? KEEPER_OURS : KEEPER_GROUP,
+                                    .place = g->test_is_ours ? KEEPER_OURS : KEEPER_GROUP,
                                     .group = getpgrp(),
                                     .told_url = true };
 
@@ -266,6 +268,7 @@ void gate_play(struct gate *g, struct ww_preload *preload, const char *shim)
     struct ww_err err = { 0 };
 
     g->test.fd = g->backend.child.fd = -1;
+    g->test_is_ours = isatty(STDIN_FILENO) != 0;
     if (fork_test_keeper(g, &err) < 0)
         fail(g, &err);
     else

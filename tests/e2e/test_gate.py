@@ -1,20 +1,22 @@
 """`whichworker gate`: every exit status, every way to end, and nothing left behind."""
 import datetime
+import fcntl
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import socket
 import subprocess
-import sys
+import termios
 import time
 import uuid
 from pathlib import Path
 
 import pytest
 
-from servers import APPS, BINARY, PYTHON, SANITIZED, free_port, wait_until, whichworker
+from servers import APPS, BINARY, PYTHON, ROOT, SANITIZED, free_port, wait_until, whichworker
 
 once_is_enough = pytest.mark.skipif(SANITIZED, reason="the plain program has shown it")
 
@@ -361,8 +363,57 @@ def test_what_the_tests_leave_running_is_taken_down(tmp_path):
     left = "setsid sleep 600 & (trap '' TERM; sleep 600 & wait) & %s -c %s {url}" % (
         PYTHON, shlex.quote(GET))
     began = time.monotonic()
-    run(tmp_path, "sh", "-c", left, backend=server(), status=2)
+    gate = run(tmp_path, "sh", "-c", left, backend=server(), status=2)
     assert time.monotonic() - began < 15
+    assert "the test command ended with status 0" in gate.err
+
+
+class AtTerminal:
+    """A gate whose standard files are a terminal of its own, in which it is the foreground job."""
+
+    def __init__(self, *test):
+        self.master, slave = os.openpty()
+        self.child = subprocess.Popen(
+            [str(a) for a in (BINARY, "gate", "--no-color", "--backend", server(), "--", *test)], cwd=APPS,
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+        self.text = ""
+
+    def read_until(self, mark, seconds=30):
+        deadline = time.monotonic() + seconds
+        while mark not in self.text:
+            assert time.monotonic() < deadline, self.text
+            if select.select([self.master], [], [], 0.1)[0]:
+                try:
+                    self.text += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:  # the last process at the terminal is gone
+                    break
+        assert mark in self.text
+
+    def type(self, text):
+        os.write(self.master, text)
+
+
+@once_is_enough
+def test_tests_at_a_terminal_can_ask_and_be_answered():
+    gate = AtTerminal("sh", "-c", "printf 'your name? '; read name; echo hello, $name")
+    gate.read_until("your name? ")
+    gate.type(b"ada\n")
+    gate.read_until("hello, ada")
+    gate.read_until("4 inconclusive")
+    assert gate.child.wait(20) == 2
+
+
+@once_is_enough
+def test_ctrl_c_at_a_terminal_reaches_the_tests_once():
+    gate = AtTerminal("sh", "-c", "trap 'echo one interrupt' INT; echo ready; sleep 600; sleep 1; exit 5")
+    gate.read_until("ready\r\n")
+    gate.type(b"\x03")
+    gate.read_until("4 inconclusive")
+    assert gate.child.wait(20) == 130
+    assert gate.text.count("one interrupt") == 1
+    assert "ended with status 5" in gate.text
 
 
 # ---- the end
@@ -476,3 +527,13 @@ def test_thresholds_decide_as_they_mean_and_report_agrees(tmp_path, shared):
     run(tmp_path, *SHOPPER, backend=gunicorn(env=shared), options=["--require", "sessions>=7"], status=2)
     run(tmp_path, *SHOPPER, 6, 9, backend=gunicorn(env=shared),
         options=["--require", "split-rate<0.001"], status=1)
+
+
+# ---- speed, in a form that a busy machine does not fail
+
+@once_is_enough
+def test_a_proxy_forwards_within_100_ms_of_its_start():
+    done = subprocess.run([PYTHON, "-B", ROOT / "tests/bench/startup.py", BINARY, "5"],
+                          capture_output=True, text=True, timeout=60)
+    least = re.search(r"least ([\d.]+) ms", done.stdout)
+    assert float(least.group(1)) < 100, done.stdout
