@@ -313,13 +313,19 @@ def judged(finding, said, request_of, lost):
 
 
 def verdict_of(said, lost, found):
-    """What is wrong with a run: nothing, if all four are false."""
+    """What is wrong with a run: nothing, if all four are false. A sick one may have had the luck to lose
+    nothing."""
     hits = [f for f in found if f["sure"] and f["right"] and f["expected"]]
     return {"wrong": any(f["sure"] and not f["right"] for f in found),
             "missed": bool(lost) and not hits,
             "cause_wrong": bool(hits) and not any(f["cause_right"] for f in hits),
-            # A control that loses something, or a sick one that never does, is no control and no proof.
-            "void": bool(lost) != said["SICK"]}
+            "void": bool(lost) and not said["SICK"]}    # a control that loses something is none
+
+
+def idle(results):
+    """Sick applications that lost nothing in any of their runs: they prove nothing."""
+    return sorted({r["app"] for r in results if r["sick"]}
+                  - {r["app"] for r in results if r.get("losses")})
 
 
 # ---- all runs
@@ -508,7 +514,9 @@ def main():
     if args.json:
         Path(args.json).write_text(json.dumps(results))
     print("\n" + table(results))
-    return 1 if any(faults(r) for r in results) else 0
+    for name in idle(results):
+        print("BAD  %s lost nothing in any run" % name)
+    return 1 if idle(results) or any(faults(r) for r in results) else 0
 
 
 if __name__ == "__main__":

@@ -49,7 +49,18 @@ def test_the_judge_and_the_application_agree(results, run):
     assert not corpus.faults(results[run]), results[run]["directory"]
 
 
+@pytest.mark.skipif(SANITIZED, reason="each is played once only")
+def test_every_broken_application_lost_something(results):
+    assert not corpus.idle(results.values())
+
+
 # ---- the comparison itself
+
+def test_an_application_that_never_loses_is_told():
+    assert corpus.idle([{"app": "a", "sick": True, "losses": 0}, {"app": "a", "sick": True, "losses": 1},
+                        {"app": "b", "sick": True, "losses": 0}, {"app": "c", "sick": True},
+                        {"app": "d", "sick": False, "losses": 0}]) == ["b", "c"]
+
 
 FOUND = {"sure": True, "right": True, "expected": True, "cause_right": True}
 GOOD = {"wrong": False, "missed": False, "cause_wrong": False, "void": False}
@@ -64,7 +75,7 @@ LOST = {"v1-4": "teapot is missing"}
     (True, LOST, [FOUND, {**FOUND, "right": False}], "wrong"),
     (True, LOST, [FOUND, {**FOUND, "right": False, "sure": False}], None),
     (True, LOST, [{**FOUND, "cause_right": False}], "cause_wrong"),
-    (True, {}, [], "void"),
+    (True, {}, [], None),
     (False, {}, [], None),
     (False, {}, [{**FOUND, "right": False}], "wrong"),
     (False, LOST, [FOUND], "void")])

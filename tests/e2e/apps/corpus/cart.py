@@ -42,7 +42,7 @@ app = oracle.watch(shop)
 def journey(client):
     for number in range(3):
         with client(keep_alive=number != 1) as buyer:
-            for item in ("teapot", "lamp", "chair-%d" % number):
+            for turn, item in enumerate(("teapot", "lamp", "chair-%d" % number, "mirror")):
                 buyer.post("/cart/items", json={"item": item})
-                buyer.get("/cart")
-            buyer.get("/cart")
+                for _ in range(1 + (turn + number) % 3):
+                    buyer.get("/cart")

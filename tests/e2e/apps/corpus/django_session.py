@@ -63,7 +63,8 @@ def journey(client):
     for name in ("ada", "bob", "eve"):
         with client(keep_alive=name == "bob") as browser:
             browser.post("/login", data={"name": name})
-            for item in ("lamp", "chair", "teapot"):
+            for turn, item in enumerate(("lamp", "chair", "teapot")):
                 if browser.post("/basket", data={"item": item}).url.split("?")[0].endswith("login"):
                     browser.post("/login", data={"name": name})
-                browser.get("/profile")
+                for _ in range(1 + turn):
+                    browser.get("/profile")
