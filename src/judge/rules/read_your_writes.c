@@ -439,10 +439,10 @@ static bool is_pushed_out(struct walk *w, struct fact *f, const struct watch *wa
                           size_t read)
 {
     const struct look *l = &w->m->look[read];
-    uint32_t leaves = w->m->normal.view[l->view].leaves;
 
-    if (f->what.place)
+    if (f->what.place || l->view == WW_NONE)
         return false;
+    uint32_t leaves = w->m->normal.view[l->view].leaves;
     if (watch->from == FROM_WRITE && leaves >= PAGE_MIN && leaves >= w->most[l->scope])
         return true;
     return leaves >= w->most[l->scope] / 4 * 3 &&
