@@ -26,6 +26,13 @@ void ww_paper_worker_ink(struct ww_paper *p, size_t worker);
 /* A heading of our own words, with an empty line before it. */
 void ww_paper_section(struct ww_paper *p, const char *title);
 
+/* s as it may be printed, in a buffer that the caller releases; very long ones are cut. */
+void ww_paper_printable(struct ww_buf *b, ww_str s);
+
+/* Takes the next piece of a printable text from *rest, as much as fits into so many columns. What
+ * is left does not begin with "::", which a build's log would take for a command. */
+ww_str ww_paper_piece(ww_str *rest, size_t columns);
+
 /* The columns that s takes once it is printable. */
 size_t ww_paper_columns(ww_str s);
 

@@ -44,6 +44,8 @@ struct ww_report_style {
     unsigned width; /* columns to wrap at; 0: 96 */
     bool brief;     /* of the text: only what is wrong, and the last line */
     ww_str trace;   /* the trace's name for headings and hints; may be absent */
+    ww_str filter;  /* what is shown was selected by it; absent: all is shown */
+    const struct ww_verdict *whole; /* of a filter: what it was selected from */
     struct ww_report_policy policy;
 };
 

@@ -48,7 +48,8 @@ static void put_session_id(struct ww_json *j, const char *key, const struct ww_v
     ww_json_str(j, key, ww_str_c(v->session[session].id));
 }
 
-static void put_summary(struct ww_json *j, const struct ww_verdict *v)
+static void put_summary(struct ww_json *j, const struct ww_verdict *v,
+                        const struct ww_report_style *style)
 {
     ww_json_obj(j, "summary");
     put_count(j, "exchanges", v->steps);
@@ -59,6 +60,8 @@ static void put_summary(struct ww_json *j, const struct ww_verdict *v)
     ww_json_str(j, "why", v->why);
     ww_json_str(j, "upstream_connections", ww_str_c(v->run.upstream_connections));
     ww_json_str(j, "schedule", ww_str_c(v->run.schedule));
+    if (style->filter.ptr != NULL)
+        ww_json_str(j, "filter", style->filter);
     ww_json_end(j);
 }
 
@@ -218,7 +221,7 @@ void ww_report_json(const struct ww_verdict *v, const struct ww_report_style *st
     ww_json_init(&j, out, true);
     ww_json_obj(&j, NULL);
     ww_json_str(&j, "schema", WW_STR("whichworker/report/1"));
-    put_summary(&j, v);
+    put_summary(&j, v, style);
     put_attribution(&j, v);
     ww_json_arr(&j, "workers");
     for (size_t i = 0; i < v->workers; i++)

@@ -84,7 +84,7 @@ static size_t bytes_of(ww_str printable, size_t n)
     return i;
 }
 
-static void make_printable(struct ww_buf *b, ww_str s)
+void ww_paper_printable(struct ww_buf *b, ww_str s)
 {
     ww_buf_init(b, MAX_PRINTABLE);
     ww_words_add(b, s);
@@ -94,7 +94,7 @@ size_t ww_paper_columns(ww_str s)
 {
     struct ww_buf b;
 
-    make_printable(&b, s);
+    ww_paper_printable(&b, s);
     size_t n = columns_of(ww_buf_str(&b));
     ww_buf_release(&b);
     return n;
@@ -110,7 +110,7 @@ void ww_paper_cell(struct ww_paper *p, ww_str s, size_t columns, bool pad)
 {
     struct ww_buf b;
 
-    make_printable(&b, s);
+    ww_paper_printable(&b, s);
     ww_str text = ww_buf_str(&b);
     size_t have = columns_of(text);
     bool cut = have > columns || b.full;
@@ -126,6 +126,19 @@ void ww_paper_cell(struct ww_paper *p, ww_str s, size_t columns, bool pad)
     if (pad)
         pad_to(p, have, columns);
     ww_buf_release(&b);
+}
+
+ww_str ww_paper_piece(ww_str *rest, size_t columns)
+{
+    size_t bytes = bytes_of(*rest, columns);
+
+    while (columns > 1 && ww_str_starts(ww_str_from(*rest, bytes), WW_STR("::")))
+        bytes = bytes_of(*rest, --columns);
+
+    ww_str piece = ww_str_upto(*rest, bytes);
+
+    *rest = ww_str_from(*rest, bytes);
+    return piece;
 }
 
 static size_t word_len(ww_str s)
@@ -168,7 +181,7 @@ void ww_paper_wrap(struct ww_paper *p, size_t at, size_t indent, ww_str s)
     struct ww_buf b;
     bool first = true;
 
-    make_printable(&b, s);
+    ww_paper_printable(&b, s);
     for (ww_str rest = ww_buf_str(&b); rest.len > 0;) {
         ww_str word = ww_str_upto(rest, word_len(rest));
         rest = ww_str_from(rest, word.len + 1);

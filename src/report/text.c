@@ -119,6 +119,23 @@ static void put_grades(struct ww_paper *p, const struct ww_verdict *v, size_t in
     ww_paper_printf(p, "\n");
 }
 
+/* What is not shown was judged all the same. */
+static void put_filter(struct ww_paper *p, const struct ww_verdict *v,
+                       const struct ww_report_style *style)
+{
+    const struct ww_verdict *all = style->whole;
+
+    ww_paper_printf(p, "\nShown is what matches ");
+    ww_paper_cell(p, style->filter, p->width / 2, false);
+    ww_paper_printf(p, ":\n%zu of ", v->findings);
+    ww_paper_count(p, all->findings, "finding", "findings");
+    ww_paper_printf(p, ", %zu of ", v->sessions);
+    ww_paper_count(p, all->sessions, "session", "sessions");
+    ww_paper_printf(p, ", %zu of ", v->steps);
+    ww_paper_count(p, all->steps, "exchange", "exchanges");
+    ww_paper_printf(p, ". The verdict is of all of them.\n");
+}
+
 static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
                          const struct ww_report_style *style)
 {
@@ -131,7 +148,9 @@ static void put_headline(struct ww_paper *p, const struct ww_verdict *v,
     }
     put_value(p, v->value, &at);
     ww_paper_wrap(p, at, at, v->why.len > 0 ? v->why : WW_STR("(no reason given)"));
-    if (v->findings == 0) {
+    if (style->filter.ptr != NULL) {
+        put_filter(p, v, style);
+    } else if (v->findings == 0) {
         put_no_finding(p, v);
     } else {
         put_grades(p, v, at);
@@ -183,7 +202,7 @@ static void put_timelines(struct ww_paper *p, const struct ww_verdict *v)
             continue;
         }
         ww_paper_printf(p, "\n");
-        ww_text_timeline(p, v, session);
+        ww_text_timeline(p, v, session, false);
         shown++;
     }
     put_more(p, left, "more session with a finding", "more sessions with findings");

@@ -10,8 +10,9 @@ void ww_text_finding(struct ww_paper *p, const struct ww_verdict *v,
                      const struct ww_finding *f);
 
 /* The exchanges of a session in order of time, each under its worker, with the proofs marked.
- * Long sessions are cut down to what surrounds the proofs. */
-void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t session);
+ * Long sessions are cut down to what surrounds the proofs, but for the whole of one. */
+void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t session,
+                      bool whole);
 
 /* "cookie session", "Authorization", "client 127.0.0.1 …": how the session is known. */
 void ww_text_key(struct ww_paper *p, const struct ww_verdict_session *s, size_t columns,

@@ -100,11 +100,11 @@ static void choose_near_proofs(const struct lanes *l, bool *show)
 }
 
 /* One bool for each step of the session; the caller's to free. */
-static bool *choose_rows(const struct lanes *l)
+static bool *choose_rows(const struct lanes *l, bool whole)
 {
     bool *show = ww_xcalloc(l->s->steps + 1, sizeof(*show));
 
-    if (l->s->steps <= MAX_ROWS) {
+    if (whole || l->s->steps <= MAX_ROWS) {
         memset(show, true, l->s->steps * sizeof(*show));
     } else {
         choose_near_proofs(l, show);
@@ -273,10 +273,11 @@ static void put_gap(struct ww_paper *p, const struct lanes *l, size_t from, size
     ww_paper_printf(p, "\n");
 }
 
-void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t session)
+void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t session,
+                      bool whole)
 {
     struct lanes l = make_lanes(v, &v->session[session]);
-    bool *show = choose_rows(&l);
+    bool *show = choose_rows(&l, whole);
 
     put_head(p, &l);
     for (size_t i = 0; i < l.s->steps;) {
