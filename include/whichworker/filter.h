@@ -33,11 +33,17 @@ struct ww_subject {
 /* Whether it is selected. May be called from several threads. */
 WW_MUST bool ww_filter_match(const struct ww_filter *f, const struct ww_subject *s);
 
+/* How much comes along with the steps that are wanted. */
+enum ww_selecting {
+    WW_SELECT_ALONE, /* nothing: a finding keeps what is wanted of its witness, and a split is
+                        there if both its steps are; ww_step.split says so all the same */
+    WW_SELECT_PROOFS /* the whole witness of a finding, and the step before of a split */
+};
+
 /*
  * A verdict that shows less: only the steps that are wanted, what belongs to them, and nothing
  * else; what was judged stays what it was (value, why, coverage, workers, counts by source). A
- * finding is shown if a step of its witness is wanted, and brings all of its witness along; a
- * split if the step that it leads to is wanted, and brings the one before.
+ * finding is shown if a step of its witness is wanted, a split if the step that it leads to is.
  */
 struct ww_selection {
     struct ww_verdict verdict; /* points into of, and into arena */
@@ -47,7 +53,8 @@ struct ww_selection {
 };
 
 /* `of` is borrowed for as long as the selection lives. wanted: one for each step. */
-void ww_selection_init(struct ww_selection *s, const struct ww_verdict *of, const bool *wanted);
+void ww_selection_init(struct ww_selection *s, const struct ww_verdict *of, const bool *wanted,
+                       enum ww_selecting how);
 void ww_selection_release(struct ww_selection *s); /* also of a zeroed one */
 
 #endif

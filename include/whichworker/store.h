@@ -53,7 +53,7 @@ int ww_reader_next_payload(struct ww_reader *r, struct ww_payload *out, struct w
 int ww_reader_next_exchange(struct ww_reader *r, const struct ww_exchange **out,
                             struct ww_err *err);
 
-/* Back to the first exchange, of the same snapshot. */
+/* Back to the first exchange and the first payload, of the same snapshot. */
 int ww_reader_rewind(struct ww_reader *r, struct ww_err *err);
 
 #endif

@@ -1,13 +1,14 @@
 /* report: judges a recorded trace and prints what it found. */
 #include "command.h"
 #include "judgement.h"
+#include "selecting.h"
 
 #include <unistd.h>
 
 static int publish(const struct config *c, struct judgement *j, struct ww_err *err)
 {
     ww_str name = ww_str_c(c->operand);
-    const struct ww_exchange_source source = reports_source(j->reader);
+    const struct ww_exchange_source source = judgement_source(j);
     struct ww_report report = judgement_report(j, name, &source);
 
     report.style.brief = c->quiet;
@@ -26,6 +27,7 @@ static int publish(const struct config *c, struct judgement *j, struct ww_err *e
 static int report_run(const struct config *c, struct ww_err *err)
 {
     struct judgement_input in = { .config = c, .trace = c->operand };
+    struct ww_filter *filter = NULL;
     struct judgement j = { 0 };
 
     if (c->operand == NULL)
@@ -33,12 +35,17 @@ static int report_run(const struct config *c, struct ww_err *err)
     if (reports_check(&c->reports, err) < 0 || judgement_baseline(c, &in.baseline, err) < 0)
         return err->code;
 
-    int status = judgement_open(&j, &in, err);
+    int status = selecting_filter(c, &filter, err);
 
+    if (status == WW_OK)
+        status = judgement_open(&j, &in, err);
+    if (status == WW_OK && filter != NULL)
+        status = judgement_filter(&j, filter, WW_SELECT_PROOFS, err);
     if (status == WW_OK)
         status = publish(c, &j, err);
     judgement_close(&j);
     baseline_free(in.baseline);
+    ww_filter_free(filter);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* run: starts a backend, finds where it listens, stands in front of it, ends with it. */
 #include "backend.h"
 #include "command.h"
+#include "selecting.h"
 #include "shimfile.h"
 
 #include <unistd.h>
@@ -69,6 +70,8 @@ static int run_run(const struct config *c, struct ww_err *err)
         return ww_err_set(err, WW_EUSAGE,
                           "run wants the backend's command: whichworker run -- gunicorn -w 4 "
                           "app:app, say");
+    if (selecting_check(c, err) < 0)
+        return err->code;
     if (c->no_preload)
         return with_preload(c, NULL, NULL, err);
     if (shimfile_find(shim, err) < 0)

@@ -26,6 +26,7 @@ struct command {
 
 extern const struct command command_proxy;
 extern const struct command command_report;
+extern const struct command command_show;
 extern const struct command command_run;
 extern const struct command command_gate;
 extern const struct command command_doctor;

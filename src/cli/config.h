@@ -61,7 +61,10 @@ struct config {
     bool conf_unasked;                        /* it was found, not named */
     const char *conf_why;                     /* a file that was found and not read: why */
     struct option_origin origin[OPTIONS_MAX]; /* by row */
+    ww_str filter;       /* absent: all is shown */
     const char *operand; /* the first argument that is no option; NULL: none */
+    const char *more_operand[2]; /* and what follows it */
+    size_t more_operands;
 };
 
 #endif

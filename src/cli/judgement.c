@@ -4,10 +4,13 @@
 #include "command.h"
 #include "github.h"
 #include "progress.h"
+#include "selecting.h"
 #include "trace_input.h"
 
+#include <whichworker/arena.h>
 #include <whichworker/units.h>
 
+#include <stdlib.h>
 #include <unistd.h>
 
 static int feed(struct ww_judge *j, struct ww_reader *r, struct progress *progress,
@@ -112,6 +115,8 @@ int judgement_open(struct judgement *j, const struct judgement_input *in, struct
 
 void judgement_close(struct judgement *j)
 {
+    ww_selection_release(&j->selection);
+    free(j->standing);
     policy_release(&j->policy);
     baseline_free(j->updated);
     ww_judge_free(j->judge);
@@ -119,12 +124,72 @@ void judgement_close(struct judgement *j)
     *j = (struct judgement){ 0 };
 }
 
+/* ---- a part of it */
+
+int judgement_filter(struct judgement *j, const struct ww_filter *f, enum ww_selecting how,
+                     struct ww_err *err)
+{
+    const struct ww_report_standing *all = j->policy.report.standing;
+    bool *wanted = NULL;
+
+    if (selecting_wanted(&j->policy.verdict, j->reader, f, &wanted, err) < 0)
+        return err->code;
+    ww_selection_init(&j->selection, &j->policy.verdict, wanted, how);
+    free(wanted);
+    j->filter = f;
+    if (all == NULL)
+        return WW_OK;
+    j->standing = ww_xcalloc(j->selection.verdict.findings, sizeof(*j->standing));
+    for (size_t i = 0; i < j->selection.verdict.findings; i++)
+        j->standing[i] = all[j->selection.finding[i]];
+    return WW_OK;
+}
+
+static int rewind_chosen(void *ctx, struct ww_err *err)
+{
+    struct judgement *j = ctx;
+
+    j->chosen = j->read = 0;
+    return ww_reader_rewind(j->reader, err);
+}
+
+static int next_chosen(void *ctx, const struct ww_exchange **out, struct ww_err *err)
+{
+    struct judgement *j = ctx;
+    int got = 0;
+
+    while (j->chosen < j->selection.verdict.steps &&
+           (got = ww_reader_next_exchange(j->reader, out, err)) > 0) {
+        if (j->read++ == j->selection.step[j->chosen]) {
+            j->chosen++;
+            return got;
+        }
+    }
+    return got < 0 ? got : 0;
+}
+
+struct ww_exchange_source judgement_source(struct judgement *j)
+{
+    if (j->filter == NULL)
+        return reports_source(j->reader);
+    return (
+        struct ww_exchange_source){ .ctx = j, .rewind = rewind_chosen, .next = next_chosen };
+}
+
 struct ww_report judgement_report(struct judgement *j, ww_str name,
                                   const struct ww_exchange_source *exchanges)
 {
-    return (struct ww_report){ .verdict = &j->policy.verdict,
-                               .style = { .trace = name, .policy = j->policy.report },
-                               .exchanges = j->reader == NULL ? NULL : exchanges };
+    struct ww_report r = { .verdict = &j->policy.verdict,
+                           .style = { .trace = name, .policy = j->policy.report },
+                           .exchanges = j->reader == NULL ? NULL : exchanges };
+
+    if (j->filter != NULL) {
+        r.verdict = &j->selection.verdict;
+        r.style.filter = ww_filter_text(j->filter);
+        r.style.whole = &j->policy.verdict;
+        r.style.policy.standing = j->standing;
+    }
+    return r;
 }
 
 static void tell_notes(const struct policy *p)
@@ -147,7 +212,7 @@ int judgement_write(struct judgement *j, const struct config *c, ww_str name,
     struct ww_report report;
 
     if (j->reader != NULL)
-        source = reports_source(j->reader);
+        source = judgement_source(j);
     report = judgement_report(j, name, &source);
     tell_notes(&j->policy);
     if (!c->no_github)

@@ -4,6 +4,7 @@
 
 #include "policy.h"
 
+#include <whichworker/filter.h>
 #include <whichworker/store.h>
 
 /* Borrows all of it. */
@@ -21,6 +22,11 @@ struct judgement {
     struct ww_judge *judge;
     struct baseline *updated;
     struct policy policy;
+    /* What a filter has left to show. */
+    const struct ww_filter *filter; /* NULL: all is shown; borrowed */
+    struct ww_selection selection;
+    struct ww_report_standing *standing; /* of the findings that are left */
+    size_t chosen, read;                 /* how far a source of exchanges is */
 };
 
 /* What --baseline names; *out is NULL without it. WW_EUSAGE if it cannot be read. */
@@ -31,9 +37,15 @@ int judgement_baseline(const struct config *c, struct baseline **out, struct ww_
 int judgement_open(struct judgement *j, const struct judgement_input *in, struct ww_err *err);
 void judgement_close(struct judgement *j);
 
-/* The notes of the policy on standard error, what GitHub Actions is told, and the reports that go
- * to files. `name`: the
- * trace's, for headings; may be absent. */
+/* From now on only what the filter selects is reported; the verdict stays. Borrows f. */
+int judgement_filter(struct judgement *j, const struct ww_filter *f, enum ww_selecting how,
+                     struct ww_err *err);
+
+/* The whole exchanges of what is reported. Borrows j, which must have a trace. */
+struct ww_exchange_source judgement_source(struct judgement *j);
+
+/* The notes of the policy on standard error, what GitHub Actions is told, and the reports that
+ * go to files. `name`: the trace's, for headings; may be absent. */
 int judgement_write(struct judgement *j, const struct config *c, ww_str name,
                     struct ww_err *err);
 

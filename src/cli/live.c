@@ -48,7 +48,8 @@ struct live {
     int fd;
     bool lines;
     bool colour;
-    pthread_mutex_t lock; /* guards the next two; all else is the recorder's */
+    const struct ww_filter *filter; /* borrowed; NULL: every exchange gets a line */
+    pthread_mutex_t lock;           /* guards the next two; all else is the recorder's */
     struct ww_buf out;
     uint64_t left_out;
     struct ww_sessions *sessions;
@@ -66,13 +67,15 @@ struct live {
 };
 
 struct live *live_new(int fd, bool lines, bool colour,
-                      const struct ww_sessions_config *sessions)
+                      const struct ww_sessions_config *sessions, const struct ww_filter *filter)
 {
     struct live *l = ww_xcalloc(1, sizeof(*l));
 
     l->fd = fd;
     l->lines = lines;
     l->colour = colour;
+    l->filter = filter;
+
     struct ww_sessions_config bounded = *sessions;
     bounded.max_sessions = SESSIONS_MAX;
     l->sessions = ww_sessions_new(&bounded);
@@ -218,6 +221,20 @@ static void put_line(struct live *l, const struct ww_exchange *x, uint64_t sessi
     pthread_mutex_unlock(&l->lock);
 }
 
+/* Nobody has judged it yet. */
+static bool is_wanted(const struct live *l, const struct ww_exchange *x, uint64_t session,
+                      size_t worker, bool split)
+{
+    const struct ww_subject s = {
+        .exchange = x,
+        .worker = worker == WW_NO_WORKER ? NULL : &l->worker[worker].worker,
+        .session = session,
+        .split = split,
+    };
+
+    return l->filter == NULL || ww_filter_match(l->filter, &s);
+}
+
 uint64_t live_exchange(struct live *l, const struct ww_exchange *x)
 {
     size_t slot = ww_sessions_assign(l->sessions, x);
@@ -232,7 +249,7 @@ uint64_t live_exchange(struct live *l, const struct ww_exchange *x)
     l->end[x->end]++;
     if (worker != WW_NO_WORKER)
         l->worker[worker].exchanges++;
-    if (l->lines)
+    if (l->lines && is_wanted(l, x, session, worker, split))
         put_line(l, x, session, worker, split);
     return session;
 }

@@ -2,14 +2,17 @@
 #ifndef WW_LIVE_H
 #define WW_LIVE_H
 
+#include <whichworker/filter.h>
 #include <whichworker/judge.h>
 #include <whichworker/proxy.h>
 
 struct live;
 
 /* lines: whether each exchange gets one. fd is borrowed, and what sessions points at. */
+/* filter: which of them; borrowed; NULL: all. */
 struct live *live_new(int fd, bool lines, bool colour,
-                      const struct ww_sessions_config *sessions);
+                      const struct ww_sessions_config *sessions,
+                      const struct ww_filter *filter);
 void live_free(struct live *l); /* NULL is fine */
 
 /* On the recorder's thread. live_exchange gives the session's number in the lines, from 1 on.

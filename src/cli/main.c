@@ -6,10 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-const struct command *const commands[] = {
-    &command_proxy,  &command_run,  &command_gate, &command_report,
-    &command_doctor, &command_help, NULL
-};
+const struct command *const commands[] = { &command_proxy,  &command_run,  &command_gate,
+                                           &command_report, &command_show, &command_doctor,
+                                           &command_help,   NULL };
 
 const struct command *command_find(ww_str name)
 {
@@ -35,6 +34,20 @@ static int status_of(int code)
     return EXIT_CANNOT;
 }
 
+/* Lines that begin with four blanks stay lines: a text, and a caret under it. */
+static void put_sentence(struct ww_buf *out, ww_str text)
+{
+    ptrdiff_t at;
+
+    while ((at = ww_str_find(text, WW_STR("\n    "))) >= 0) {
+        ww_buf_add_printable(out, ww_str_upto(text, (size_t)at));
+        ww_buf_add_char(out, '\n');
+        text = ww_str_from(text, (size_t)at + 1);
+    }
+    ww_buf_add_printable(out, text);
+    ww_buf_add_char(out, '\n');
+}
+
 /* hint: what explains it, behind "whichworker". */
 static int complain(const char *hint, const struct ww_err *err)
 {
@@ -42,8 +55,7 @@ static int complain(const char *hint, const struct ww_err *err)
 
     ww_buf_init(&out, 4096);
     ww_buf_add_c(&out, "whichworker: ");
-    ww_buf_add_printable(&out, ww_str_c(err->text));
-    ww_buf_add_char(&out, '\n');
+    put_sentence(&out, ww_str_c(err->text));
     if (err->code == WW_EUSAGE)
         ww_buf_printf(&out, "Try 'whichworker %s'.\n", hint);
     write_all(STDERR_FILENO, ww_buf_str(&out));

@@ -14,7 +14,8 @@ enum command_set {
     FOR_DOCTOR = 1 << 3,
     FOR_RUN = 1 << 4,  /* run has those of proxy too */
     FOR_GATE = 1 << 5, /* gate has those of proxy and run too */
-    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP | FOR_DOCTOR
+    FOR_SHOW = 1 << 6,
+    FOR_ALL = FOR_PROXY | FOR_REPORT | FOR_HELP | FOR_DOCTOR | FOR_SHOW
 };
 
 enum option_type {

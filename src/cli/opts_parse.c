@@ -128,6 +128,20 @@ static int read_option(unsigned command, char **argv, int *i, int argc, struct c
     return set_named(c, o, value, "--", err);
 }
 
+/* Only show has more than one. */
+static bool add_operand(unsigned command, const char *word, struct config *c)
+{
+    size_t max = (command & FOR_SHOW) != 0 ? 2 : 0;
+
+    if (c->operand != NULL && c->more_operands == max)
+        return false;
+    if (c->operand == NULL)
+        c->operand = word;
+    else
+        c->more_operand[c->more_operands++] = word;
+    return true;
+}
+
 static int read_arguments(unsigned command, int argc, char **argv, struct config *c,
                           struct ww_err *err)
 {
@@ -143,9 +157,8 @@ static int read_arguments(unsigned command, int argc, char **argv, struct config
             break;
         }
         if (is_word) {
-            if (c->operand != NULL)
+            if (!add_operand(command, argv[i], c))
                 return ww_err_set(err, WW_EUSAGE, "'%s' is one argument too many", argv[i]);
-            c->operand = argv[i];
         } else if (ww_str_eq(word, WW_STR("--"))) {
             options_over = true;
         } else if (read_option(command, argv, &i, argc, c, err) < 0) {

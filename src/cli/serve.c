@@ -4,6 +4,7 @@
 #include "command.h"
 #include "judging.h"
 #include "live.h"
+#include "selecting.h"
 
 #include <whichworker/log.h>
 #include <whichworker/shim.h>
@@ -48,6 +49,7 @@ struct report_watch {
 struct server {
     struct recorder recorder;
     const struct serve_extra *extra; /* NULL: a proxy by itself */
+    struct ww_filter *filter;        /* of the lines; NULL: none */
     struct report_watch watch[WW_SHIM_SOCKETS];
     struct ww_queue *queue;
     struct ww_loop *loop;
@@ -291,7 +293,8 @@ static int open_recorder(struct server *s, const struct config *c,
     r->sink = (struct ww_sink){ record_exchange, record_worker, record_connection };
     r->keep_secrets = c->keep_secrets;
     ww_mac_key_random(&r->key);
-    r->live = live_new(STDERR_FILENO, !c->quiet, wants_colour(c, STDERR_FILENO), &c->live_sessions);
+    r->live = live_new(STDERR_FILENO, !c->quiet, wants_colour(c, STDERR_FILENO),
+                       &c->live_sessions, s->filter);
 
     struct ww_run run = { .started_us = s->started_us };
 
@@ -471,6 +474,7 @@ static int stop(struct server *s, const struct config *c, bool served, struct ww
     }
     judging_free(s->recorder.judging);
     live_free(s->recorder.live);
+    ww_filter_free(s->filter);
     if (status == WW_OK && ending.lost > 0)
         return EXIT_CANNOT;
     return status;
@@ -492,6 +496,9 @@ int serve(const struct config *c, const struct serve_extra *extra, struct ww_err
     if (c->verbose)
         ww_log_set_level(WW_LOG_INFO);
     raise_descriptor_limit();
+
+    if (selecting_filter(c, &s.filter, err) < 0)
+        return err->code;
 
     int status = start(&s, c, &upstream, &listen, err);
 

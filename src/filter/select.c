@@ -5,6 +5,7 @@
 struct moving {
     const struct ww_verdict *of;
     struct ww_selection *s;
+    enum ww_selecting how;
     bool *step, *session;    /* whether it stays */
     size_t *to, *to_session; /* and where it is then */
 };
@@ -22,8 +23,7 @@ static bool is_wanted(const struct ww_finding *f, const bool *wanted)
     return false;
 }
 
-/* Marks what stays: what is wanted, the witness of each finding, the beginning of each split.
- */
+/* Marks what stays: what is wanted, and what comes along. */
 static void mark(struct moving *m, const bool *wanted)
 {
     const struct ww_verdict *of = m->of;
@@ -34,11 +34,11 @@ static void mark(struct moving *m, const bool *wanted)
 
         if (!is_wanted(f, wanted))
             continue;
-        for (size_t k = 0; k < f->evidences; k++)
+        for (size_t k = 0; m->how == WW_SELECT_PROOFS && k < f->evidences; k++)
             m->step[f->evidence[k].step] = true;
         m->session[f->session] = true;
     }
-    for (size_t i = 0; i < of->splits; i++)
+    for (size_t i = 0; m->how == WW_SELECT_PROOFS && i < of->splits; i++)
         if (wanted[of->split[i].to])
             m->step[of->split[i].from] = true;
     for (size_t i = 0; i < of->steps; i++)
@@ -96,7 +96,7 @@ static void move_session_steps(struct moving *m)
     }
 }
 
-static void move_splits(struct moving *m, const bool *wanted)
+static void move_splits(struct moving *m)
 {
     struct ww_verdict *v = &m->s->verdict;
     const struct ww_verdict *of = m->of;
@@ -106,12 +106,8 @@ static void move_splits(struct moving *m, const bool *wanted)
     for (size_t i = 0; i < of->splits; i++) {
         const struct ww_split *s = &of->split[i];
 
-        if (!wanted[s->to]) {
-            /* It is shown for another reason, and what was before it is not. */
-            if (m->step[s->to])
-                v->step[m->to[s->to]].split = false;
+        if (!m->step[s->to] || !m->step[s->from])
             continue;
-        }
         v->split[v->splits++] = (struct ww_split){ .session = m->to_session[s->session],
                                                    .from = m->to[s->from],
                                                    .to = m->to[s->to] };
@@ -133,20 +129,25 @@ static void move_findings(struct moving *m, const bool *wanted)
 
         if (!is_wanted(&f, wanted))
             continue;
+        size_t left = 0;
         for (size_t k = 0; k < f.evidences; k++) {
-            e[k] = f.evidence[k];
-            e[k].step = m->to[f.evidence[k].step];
+            if (!m->step[f.evidence[k].step])
+                continue;
+            e[left] = f.evidence[k];
+            e[left++].step = m->to[f.evidence[k].step];
         }
         f.evidence = e;
+        f.evidences = left;
         f.session = m->to_session[f.session];
         m->s->finding[v->findings] = i;
         v->finding[v->findings++] = f;
     }
 }
 
-void ww_selection_init(struct ww_selection *s, const struct ww_verdict *of, const bool *wanted)
+void ww_selection_init(struct ww_selection *s, const struct ww_verdict *of, const bool *wanted,
+                       enum ww_selecting how)
 {
-    struct moving m = { .of = of, .s = s };
+    struct moving m = { .of = of, .s = s, .how = how };
 
     *s = (struct ww_selection){ .verdict = *of };
     ww_arena_init(&s->arena, SIZE_MAX);
@@ -158,7 +159,7 @@ void ww_selection_init(struct ww_selection *s, const struct ww_verdict *of, cons
     move_sessions(&m);
     move_steps(&m);
     move_session_steps(&m);
-    move_splits(&m, wanted);
+    move_splits(&m);
     move_findings(&m, wanted);
 }
 

@@ -40,7 +40,7 @@ static void put_row(struct pair *p, const struct show_line *a, const struct show
         if (mark != ' ')
             ww_paper_ink(&p->paper, WW_INK_YELLOW);
         ww_paper_cell(&p->paper, ww_paper_piece(&rest_a, column), column, true);
-        ww_paper_printf(&p->paper, " %c ", mark);
+        ww_paper_printf(&p->paper, rest_b.len > 0 ? " %c " : " %c", mark);
         ww_paper_cell(&p->paper, ww_paper_piece(&rest_b, column), column, false);
         if (mark != ' ')
             ww_paper_ink(&p->paper, WW_INK_PLAIN);

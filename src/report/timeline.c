@@ -25,6 +25,7 @@ struct lanes {
     size_t session;
     size_t lanes; /* 0: a column of PIDs */
     bool nobodys; /* the last lane is for exchanges whose worker is unknown */
+    bool *drawn;  /* by row: a line leads to it from the row before */
 };
 
 static size_t session_index(const struct ww_verdict *v, const struct ww_verdict_session *s)
@@ -56,6 +57,37 @@ static size_t lane_of(const struct lanes *l, size_t worker)
 static size_t lanes_columns(const struct lanes *l)
 {
     return l->lanes == 0 ? LANE : l->lanes * LANE;
+}
+
+/* The row of a step, which is one of the session's. */
+static size_t row_of(const struct ww_verdict_session *s, size_t step)
+{
+    size_t low = 0, high = s->steps;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (s->step[mid] < step)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Where a split's two exchanges are two rows, one below the other: a filter may have taken what
+ * was between, or the first. */
+static bool *find_drawn(const struct lanes *l)
+{
+    bool *drawn = ww_xcalloc(l->s->steps + 1, sizeof(*drawn));
+
+    for (size_t i = 0; i < l->v->splits; i++) {
+        const struct ww_split *split = &l->v->split[i];
+        if (split->session != l->session)
+            continue;
+        size_t row = row_of(l->s, split->to);
+        drawn[row] = row > 0 && row < l->s->steps && l->s->step[row - 1] == split->from;
+    }
+    return drawn;
 }
 
 /* ---- which rows */
@@ -160,7 +192,7 @@ static void put_lanes(struct ww_paper *p, const struct lanes *l, size_t at)
     char row[(MAX_LANES + 1) * LANE];
     size_t lane = lane_of(l, s->worker), from = lane;
 
-    if (s->split && at > 0)
+    if (l->drawn[at])
         from = lane_of(l, l->v->step[l->s->step[at - 1]].worker);
     memset(row, ' ', sizeof(row));
     draw(row, from, lane);
@@ -279,6 +311,8 @@ void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t ses
     struct lanes l = make_lanes(v, &v->session[session]);
     bool *show = choose_rows(&l, whole);
 
+    l.drawn = find_drawn(&l);
+
     put_head(p, &l);
     for (size_t i = 0; i < l.s->steps;) {
         size_t end = i;
@@ -292,6 +326,7 @@ void ww_text_timeline(struct ww_paper *p, const struct ww_verdict *v, size_t ses
         i = end;
     }
     free(show);
+    free(l.drawn);
     ww_paper_ink(p, WW_INK_DIM);
     ww_paper_printf(
         p, "%*s* proof of a finding   ~ another worker than the exchange before: a split\n",

@@ -415,5 +415,8 @@ int ww_reader_next_exchange(struct ww_reader *r, const struct ww_exchange **out,
 int ww_reader_rewind(struct ww_reader *r, struct ww_err *err)
 {
     /* What an earlier step failed with is told once more here. */
-    return sqlite3_reset(r->exchanges) == SQLITE_OK ? WW_OK : damaged(r, err);
+    int payloads = sqlite3_reset(r->payloads);
+    int exchanges = sqlite3_reset(r->exchanges);
+
+    return payloads == SQLITE_OK && exchanges == SQLITE_OK ? WW_OK : damaged(r, err);
 }

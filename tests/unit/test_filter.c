@@ -216,9 +216,9 @@ static const struct row grammar[] = {
     { "~m GET ~c 200", "a" },
     { "~c 200 | ~c 404", "ac" },
     { "~c 200|~c 404", "ac" },
-    { "~c 200 | ~c 404 & ~m POST", "a" },     /* & binds more than | */
+    { "~c 200 | ~c 404 & ~m POST", "a" }, /* & binds more than | */
     { "(~c 200 | ~c 404) & ~m POST", "" },
-    { "~c 200 | ~c 404 ~m GET", "ac" },       /* | binds more than adjacency */
+    { "~c 200 | ~c 404 ~m GET", "ac" }, /* | binds more than adjacency */
     { "~c 200 | ~c 404 ~m GET ~u miss", "c" },
     { "!(~c 200 | ~c 404)", "bde" },
     { "!~c 200 & !~c 404", "bde" },
@@ -389,9 +389,9 @@ static void what_is_too_much_is_refused(void **state)
 /* Any text is a filter or a mistake; a mistake is one that can be printed. */
 static void any_text_is_taken_or_refused(void **state)
 {
-    static const char *const part[] = { "~u",  "~c",   "~split", "~v",  "(",  ")",   "&",
-                                        "|",   "!",    "\"",     "'",   "\\", "abc", "200",
-                                        "any", "[a-z", "\x1b[m", "\xff", " ", "~",   "s1" };
+    static const char *const part[] = { "~u",  "~c",   "~split", "~v",   "(",  ")",   "&",
+                                        "|",   "!",    "\"",     "'",    "\\", "abc", "200",
+                                        "any", "[a-z", "\x1b[m", "\xff", " ",  "~",   "s1" };
     struct world *w = world_new();
     uint64_t seed = 7;
     size_t taken = 0, selected = 0;
