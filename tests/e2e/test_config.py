@@ -1,12 +1,13 @@
 """The configuration file over a recording of real workers: each key of it changes what is said."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
 from client import Client
-from servers import APPS, BINARY, PYTHON, SANITIZED, Gunicorn, Proxy, whichworker
+from servers import APPS, BINARY, PYTHON, ROOT, SANITIZED, Gunicorn, Proxy, whichworker
 
 PAGES = ["/metrics", "/json", "/page", "/quiet"]
 IGNORED = """
@@ -150,6 +151,16 @@ def test_a_wrong_file_stops_everything(trace, tmp_path):
     assert done.stderr == ("whichworker: whichworker.yaml:2: there is no key 'ignroe' here; did you mean "
                            "'ignore'?\nTry 'whichworker help config'.\n")
     assert done.stdout == ""
+
+
+def test_the_example_and_the_manual_are_right(tmp_path):
+    manual = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/config.md").read_text(), re.S)
+    readme = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len(manual) >= 7 and readme
+    for text in [(ROOT / "examples/whichworker.yaml").read_text(), *manual, *readme]:
+        (tmp_path / "shown.yaml").write_text(text)
+        done = whichworker("report", "--config", tmp_path / "shown.yaml", "--print-config")
+        assert (done.returncode, done.stderr) == (0, ""), text
 
 
 @pytest.mark.parametrize("words, meant", [
