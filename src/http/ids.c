@@ -14,18 +14,25 @@ enum need {
 
 /* Without case, hyphens and underscores: access_token, accessToken, access-token. */
 static const struct id_name {
-    const char *name;
+    ww_str name;
     enum ww_id_kind kind;
     enum need need;
 } id_names[] = {
-    { "sid", WW_ID_SESSION, NEED_SHAPE },         { "sessionid", WW_ID_SESSION, NEED_SHAPE },
-    { "sessionkey", WW_ID_SESSION, NEED_SHAPE },  { "sessiontoken", WW_ID_SESSION, NEED_SHAPE },
-    { "jsessionid", WW_ID_SESSION, NEED_SHAPE },  { "phpsessid", WW_ID_SESSION, NEED_SHAPE },
-    { "token", WW_ID_TOKEN, NEED_SHAPE },         { "authtoken", WW_ID_TOKEN, NEED_SHAPE },
-    { "apitoken", WW_ID_TOKEN, NEED_SHAPE },      { "apikey", WW_ID_TOKEN, NEED_SHAPE },
-    { "bearertoken", WW_ID_TOKEN, NEED_LENGTH },  { "accesstoken", WW_ID_TOKEN, NEED_LENGTH },
-    { "refreshtoken", WW_ID_TOKEN, NEED_LENGTH }, { "idtoken", WW_ID_TOKEN, NEED_LENGTH },
-    { "jwt", WW_ID_TOKEN, NEED_LENGTH },
+    { { "sid", 3 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "sessionid", 9 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "sessionkey", 10 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "sessiontoken", 12 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "jsessionid", 10 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "phpsessid", 9 }, WW_ID_SESSION, NEED_SHAPE },
+    { { "token", 5 }, WW_ID_TOKEN, NEED_SHAPE },
+    { { "authtoken", 9 }, WW_ID_TOKEN, NEED_SHAPE },
+    { { "apitoken", 8 }, WW_ID_TOKEN, NEED_SHAPE },
+    { { "apikey", 6 }, WW_ID_TOKEN, NEED_SHAPE },
+    { { "bearertoken", 11 }, WW_ID_TOKEN, NEED_LENGTH },
+    { { "accesstoken", 11 }, WW_ID_TOKEN, NEED_LENGTH },
+    { { "refreshtoken", 12 }, WW_ID_TOKEN, NEED_LENGTH },
+    { { "idtoken", 7 }, WW_ID_TOKEN, NEED_LENGTH },
+    { { "jwt", 3 }, WW_ID_TOKEN, NEED_LENGTH },
 };
 
 static bool is_lower(char c)
@@ -53,19 +60,22 @@ static bool is_value_char(char c)
     return c != '\0' && (is_name_char(c) || strchr(".~+/=:%", c) != NULL);
 }
 
+/* A body has thousands of names, and none of them is one: the last letter tells most apart. */
 static const struct id_name *id_name_find(ww_str name)
 {
     char plain[NAME_MAX_BYTES];
     size_t len = 0;
 
-    if (name.len > NAME_MAX_BYTES)
+    if (name.len < 3 || name.len > NAME_MAX_BYTES ||
+        strchr("dnytDNYT", name.ptr[name.len - 1]) == NULL)
         return NULL;
     for (size_t i = 0; i < name.len; i++) {
         if (name.ptr[i] != '_' && name.ptr[i] != '-')
             plain[len++] = name.ptr[i];
     }
     for (size_t i = 0; i < sizeof id_names / sizeof *id_names; i++) {
-        if (ww_str_eq_nocase(ww_str_n(plain, len), ww_str_c(id_names[i].name)))
+        if (id_names[i].name.len == len &&
+            ww_str_eq_nocase(ww_str_n(plain, len), id_names[i].name))
             return &id_names[i];
     }
     return NULL;
