@@ -26,6 +26,11 @@ size_t *ww_map_find(const struct ww_map *m, ww_str key);
  * be NULL). Borrowed until the next put. */
 size_t *ww_map_put(struct ww_map *m, ww_str key, size_t fresh, bool *out_new);
 
+/* A short key for bytes that are too many to be kept as one: XXH3, 128 bits, under the map's own
+ * random seed, so that nobody can make two of them meet. The same only within this map. */
+#define WW_FINGERPRINT 16
+void ww_map_fingerprint(const struct ww_map *m, ww_str bytes, char out[WW_FINGERPRINT]);
+
 /* Forgets key and its value; false if there is none. What find and put lent moves. The slots stay
  * for keys to come: a map is as large as it ever was. */
 bool ww_map_remove(struct ww_map *m, ww_str key);

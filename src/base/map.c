@@ -98,6 +98,13 @@ static void close_gap(struct ww_map *m, size_t hole)
     m->slot[hole] = (struct ww_map_slot){ 0 };
 }
 
+void ww_map_fingerprint(const struct ww_map *m, ww_str bytes, char out[WW_FINGERPRINT])
+{
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes.ptr, bytes.len, m->seed);
+
+    memcpy(out, &hash, WW_FINGERPRINT);
+}
+
 bool ww_map_remove(struct ww_map *m, ww_str key)
 {
     if (m->len == 0)

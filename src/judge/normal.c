@@ -391,13 +391,13 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
 {
     ww_str encoding = ww_fields_get(fields, WW_STR("content-encoding"));
     bool cut = !whole || body->bytes.len < body->size;
-    char key[WW_HASH_BYTES + 1 + 16] = { 0 };
+    char key[WW_FINGERPRINT + 1 + 16] = { 0 };
 
     if (!is_textual(ww_fields_get(fields, WW_STR("content-type"))) || body->bytes.ptr == NULL)
         return WW_NONE;
-    ww_hash(body->bytes, (unsigned char *)key);
-    key[WW_HASH_BYTES] = cut ? 'c' : 'w';
-    memcpy(key + WW_HASH_BYTES + 1, encoding.ptr == NULL ? "" : encoding.ptr,
+    ww_map_fingerprint(&n->view_at, body->bytes, key);
+    key[WW_FINGERPRINT] = cut ? 'c' : 'w';
+    memcpy(key + WW_FINGERPRINT + 1, encoding.ptr == NULL ? "" : encoding.ptr,
            encoding.len < 16 ? encoding.len : 16);
     size_t *known = ww_map_find(&n->view_at, ww_str_n(key, sizeof key));
     if (known != NULL)

@@ -150,6 +150,25 @@ static void what_was_removed_is_gone_and_the_rest_is_found(void **state)
     ww_map_release(&m);
 }
 
+static void a_fingerprint_tells_bytes_apart(void **state)
+{
+    struct ww_map m, other;
+    char a[WW_FINGERPRINT], b[WW_FINGERPRINT], c[WW_FINGERPRINT], d[WW_FINGERPRINT];
+
+    (void)state;
+    ww_map_init(&m);
+    ww_map_init(&other);
+    ww_map_fingerprint(&m, WW_STR("one body"), a);
+    ww_map_fingerprint(&m, WW_STR("one body"), b);
+    ww_map_fingerprint(&m, WW_STR("one bodz"), c);
+    ww_map_fingerprint(&other, WW_STR("one body"), d);
+    assert_memory_equal(a, b, WW_FINGERPRINT);
+    assert_memory_not_equal(a, c, WW_FINGERPRINT);
+    assert_memory_not_equal(a, d, WW_FINGERPRINT);
+    ww_map_release(&m);
+    ww_map_release(&other);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(empty_map_finds_nothing),
     cmocka_unit_test(put_says_whether_the_key_is_new_and_keeps_the_first_value),
@@ -158,6 +177,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(hundred_thousand_keys_of_one_length_are_all_found),
     cmocka_unit_test(what_was_removed_is_gone_and_the_rest_is_found),
     cmocka_unit_test(every_map_has_its_own_seed),
+    cmocka_unit_test(a_fingerprint_tells_bytes_apart),
 };
 
 int main(void)
