@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MASKED_MAX 16 /* masked places that a finding lists */
+#define TICK_US    20000
 #define QUOTED_MAX 60 /* bytes of a value in a message */
 
 static const char *const fix[WW_CAUSES] = {
@@ -56,8 +57,10 @@ bool ww_restarted_since(const struct model *m, size_t before, size_t step)
     const struct ww_worker *old = &m->v.worker[m->v.step[before].worker].worker;
     const struct ww_worker *fresh = &m->v.worker[m->v.step[step].worker].worker;
 
-    return fresh->started_us > m->v.step[before].ended_us && old->ended_us != 0 &&
-           old->ended_us <= m->v.step[step].started_us;
+    /* The request may have waited in the queue while the one ended and the other began; and a
+     * process's start is known by the kernel's tick only. */
+    return old->ended_us != 0 && old->ended_us <= m->v.step[step].ended_us &&
+           fresh->started_us + TICK_US > m->v.step[before].ended_us;
 }
 
 bool ww_already_found(const struct model *m, size_t step, enum ww_cause cause,

@@ -12,6 +12,7 @@ struct rule {
 
 extern const struct rule ww_rule_session_reset;
 extern const struct rule ww_rule_read_your_writes;
+extern const struct rule ww_rule_came_back;
 extern const struct rule ww_rule_status_flip;
 extern const struct rule ww_rule_handles;
 extern const struct rule ww_rule_monotonic_reads;

@@ -307,6 +307,7 @@ static void claim_relation(struct resets *r, const struct relation *rel)
                                 : b->payload             ? WW_CAUSE_PER_WORKER_SECRET
                                                          : WW_CAUSE_WORKER_MEMORY,
                        .step = b->reset,
+                       .whoever = true, /* a cookie's value has one issuer, whoever sends it */
                        .table = rel->table,
                        .occurrences = rel->table.changed_lost,
                        .telling = b->lost != WW_NONE && !m->normal.word[b->lost].is_number };

@@ -219,11 +219,10 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
             pending->doubtful = true;
             return;
         }
-        bool home = m->v.step[step].worker == m->v.step[s->granted].worker;
         bool calm = is_calm(m, s->granted, step, absent);
         pending->table.changed_lost++;
-        keep_best(pending, (struct flip){ s->granted, s->refused, home ? step : NOWHERE,
-                                          NOWHERE, calm });
+        keep_best(pending, (struct flip){ s->granted, s->refused, step,
+                                          logout_at(f, s->refused), calm });
     } else if (s->granted == NOWHERE && !absent &&
                ww_crossing(&f->cross, m, s->refused, step) == CROSS_CHANGED &&
                same_credential(m, s->refused, step)) {
@@ -253,7 +252,8 @@ static void granted_again(struct flips *f, struct state *s, size_t step)
 
 static void on_granted(struct flips *f, struct state *s, size_t step)
 {
-    bool quiet = s->refused == NOWHERE || is_quiet(f, s);
+    bool quiet = s->refused == NOWHERE ? f->logouts == s->logouts && f->logins == s->logins
+                                       : is_quiet(f, s);
 
     if (s->granted != NOWHERE && s->refused == NOWHERE) {
         granted_again(f, s, step);
@@ -385,8 +385,9 @@ static void count_singles(struct flips *f)
     for (size_t i = 0; i < f->singles; i++) {
         const struct flip *flip = &f->single[i].flip;
         struct relation *r = &f->relation[f->single[i].relation];
+        bool rested = v[flip->refused].started_us - v[flip->granted].ended_us > r->rest;
         if (!is_calm(f->m, flip->granted, flip->refused, false) ||
-            v[flip->refused].started_us - v[flip->granted].ended_us > r->rest)
+            (rested && !ww_restarted_since(f->m, flip->granted, flip->refused)))
             continue;
         r->table.changed_lost++;
         keep_best(r, *flip);
@@ -442,8 +443,9 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r)
             return WW_CONFIRMED;
         return WW_LIKELY;
     }
+    if (ww_restarted_since(m, r->best.granted, r->best.refused))
+        return t->same_kept > 0 && !r->doubtful ? WW_LIKELY : WW_POSSIBLE;
     if (r->doubtful || t->changed_kept > 0 || t->changed_lost < SINGLES_LIKELY ||
-        ww_restarted_since(m, r->best.granted, r->best.refused) ||
         !ww_before(m, r->best.granted, r->best.refused))
         return WW_POSSIBLE;
     if (t->changed_lost >= SINGLES_CERTAIN && odds <= ODDS_CERTAIN)
