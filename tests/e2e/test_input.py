@@ -109,3 +109,41 @@ def test_progress_is_for_terminals_alone(trace, tmp_path):
     assert status == 1
     assert re.search(r"\r\d+ KiB read ", said)
     assert said.rstrip("\n").endswith("\r"), "the line is left empty"
+
+
+# ---- colours
+
+def on_terminal(argv, env):
+    """What a command says to a terminal."""
+    master, slave = pty.openpty()
+    clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "CI")}
+    child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave,
+                             env={**clean, "TERM": "xterm", **env})
+    os.close(slave)
+    said = b""
+    while True:
+        try:
+            piece = os.read(master, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(master)
+    child.wait(60)
+    return said.decode()
+
+
+@pytest.mark.parametrize("command", ["report", "show"])
+@pytest.mark.parametrize("env, options, coloured", [
+    ({}, [], True), ({"NO_COLOR": ""}, [], True), ({"NO_COLOR": "1"}, [], False), ({"TERM": "dumb"}, [], False),
+    ({}, ["--no-color"], False), ({"WHICHWORKER_NO_COLOR": "yes"}, [], False)])
+def test_colours_are_for_who_wants_them(trace, command, env, options, coloured):
+    said = on_terminal([BINARY, command, trace, *options], env)
+    assert ("\x1b[" in said) == coloured
+    assert "exch" in said
+
+
+def test_the_file_can_say_no_to_colours(trace, tmp_path):
+    (tmp_path / "plain.yaml").write_text("no-color: true\n")
+    assert "\x1b[" not in on_terminal([BINARY, "report", trace, "--config", tmp_path / "plain.yaml"], {})
