@@ -39,7 +39,7 @@ def ask(cookie=None, body=None):
 def test_a_journey():
     for journey in range(5):
         cookie = ask()
-        ask(cookie, b"item-%d" % journey)
+        ask(cookie, b'{"name": "item-%d"}' % journey)
         for _ in range(4):
             ask(cookie)
 """

@@ -1,6 +1,6 @@
 """What a gate guards: a list that each worker keeps for itself, or that all share (GATED_SHARED=FILE).
 
-GET /items shows it, POST /items adds the body. Every client has a session cookie.
+GET /items shows it, POST /items adds the name in it. Every client has a session cookie.
 """
 import json
 import os
@@ -49,10 +49,10 @@ def app(environ, start_response):
     if "session=" not in environ.get("HTTP_COOKIE", ""):
         headers.append(("Set-Cookie", "session=%s; Path=/" % uuid.uuid4().hex))
     if environ["REQUEST_METHOD"] == "POST":
-        item = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
-        add(item)
-        body = json.dumps({"added": item})
+        name = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))["name"]
+        add(name)
+        body = json.dumps({"added": name})
     else:
-        body = json.dumps({"items": stored()})
+        body = json.dumps({"items": [{"name": name} for name in stored()]})
     start_response("200 OK", headers + [("Content-Length", str(len(body)))])
     return Busy(body)

@@ -2,6 +2,7 @@
 
 shopper.py [--url URL] [JOURNEYS [STATUS]]: adds and reads, and exits with STATUS whatever it saw.
 """
+import json
 import os
 import sys
 import urllib.request
@@ -16,8 +17,9 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def ask(method, cookie, body=None):
+    headers = {"Content-Type": "application/json"} if body else {}
     request = urllib.request.Request(url + "/items", method=method, data=body,
-                                     headers={"Cookie": cookie} if cookie else {})
+                                     headers={**headers, **({"Cookie": cookie} if cookie else {})})
     with opener.open(request, timeout=20) as answer:
         answer.read()
         return cookie or answer.headers["Set-Cookie"].partition(";")[0]
@@ -25,8 +27,7 @@ def ask(method, cookie, body=None):
 
 for _ in range(journeys):
     cookie = ask("GET", None)
-    item = ("item-" + uuid.uuid4().hex[:8]).encode()
-    ask("POST", cookie, item)
+    ask("POST", cookie, json.dumps({"name": "item-" + uuid.uuid4().hex[:8]}).encode())
     for _ in range(4):
         ask("GET", cookie)
 sys.exit(int(arguments[1]) if len(arguments) > 1 else 0)
