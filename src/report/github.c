@@ -132,7 +132,7 @@ static void annotate_all(struct github *g, const struct ww_verdict *v,
         annotate_finding(g, v, policy, i);
     for (size_t i = 0; i < policy->requirements; i++)
         annotate_requirement(g, policy, &policy->requirement[i]);
-    if (v->value == WW_INCONCLUSIVE)
+    if (v->value == WW_INCONCLUSIVE && policy->trouble.ptr == NULL)
         annotate(g, policy, WARNING, "inconclusive", v->why);
 }
 

@@ -334,7 +334,8 @@ static void put_suite(struct ww_xml *x, const struct junit *j, const struct suit
     ww_xml_attr_int(x, "failures", (int64_t)count(s, FAILED));
     ww_xml_attr_int(x, "errors", (int64_t)count(s, TROUBLE));
     ww_xml_attr_int(x, "skipped", (int64_t)count(s, SKIPPED));
-    ww_xml_attr(x, "timestamp", ww_str_n(at, 19)); /* "2026-01-31T23:59:59": no zone is read */
+    /* "2026-01-31T23:59:59": no zone is read. Nothing was recorded: no time. */
+    ww_xml_attr(x, "timestamp", j->v->run.started_us == 0 ? (ww_str){ 0 } : ww_str_n(at, 19));
     put_seconds(x, &j->v->run);
     put_properties(x, j->v, s);
     for (size_t i = 0; i < s->n; i++)

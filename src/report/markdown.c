@@ -79,16 +79,8 @@ static const char *mark_of(enum ww_verdict_value v)
     return "\xe2\x9d\x94 inconclusive";
 }
 
-static void put_head(struct ww_buf *b, const struct ww_verdict *v,
-                     const struct ww_report_policy *policy)
+static void put_traffic(struct ww_buf *b, const struct ww_verdict *v)
 {
-    ww_buf_printf(b, "## whichworker: %s\n\n", mark_of(v->value));
-    if (policy->trouble.ptr != NULL) {
-        ww_buf_add_c(b, "The run came to nothing: ");
-        ww_markdown_code(b, policy->trouble, MAX_WORDS);
-    } else {
-        ww_markdown_code(b, v->why, MAX_WORDS);
-    }
     ww_buf_printf(b,
                   "\n\n%zu exchange%s in %zu session%s on %zu worker%s, %zu split%s; "
                   "%.4g%% of the exchanges attributed; upstream connections: ",
@@ -99,6 +91,21 @@ static void put_head(struct ww_buf *b, const struct ww_verdict *v,
     ww_buf_add_c(b, ", schedule: ");
     ww_markdown_code(b, ww_str_c(v->run.schedule), MAX_CELL);
     ww_buf_add_c(b, ".\n");
+}
+
+static void put_head(struct ww_buf *b, const struct ww_verdict *v,
+                     const struct ww_report_policy *policy)
+{
+    if (policy->trouble.ptr != NULL) {
+        ww_buf_add_c(b, "## whichworker: \xe2\x9d\x8c the run came to nothing\n\n");
+        ww_markdown_code(b, policy->trouble, MAX_WORDS);
+        ww_buf_add_c(b, "\n");
+    } else {
+        ww_buf_printf(b, "## whichworker: %s\n\n", mark_of(v->value));
+        ww_markdown_code(b, v->why, MAX_WORDS);
+    }
+    if (v->steps > 0 || policy->trouble.ptr == NULL)
+        put_traffic(b, v);
 }
 
 static void put_guarantees(struct ww_buf *b, const struct ww_verdict *v)

@@ -234,6 +234,19 @@ def test_help_lists_the_formats():
         assert re.search(r"^ +%s +\S" % name, text, re.M), name
 
 
+# ---- a gate
+
+def test_a_gate_that_could_not_run_leaves_whole_reports(tmp_path):
+    listed = ",".join("%s=%s" % (name, tmp_path / name) for name in formats.CHECKS)
+    done = whichworker("gate", "--backend", "false", "--report", listed, "--", "true")
+    assert done.returncode == 4
+    for name, check in formats.CHECKS.items():
+        check((tmp_path / name).read_bytes())
+    assert len(list(formats.check_junit((tmp_path / "junit").read_bytes()).iter("error"))) == 1
+    assert not json.loads((tmp_path / "sarif").read_bytes())["runs"][0]["invocations"][0]["executionSuccessful"]
+    assert (tmp_path / "github").read_text().count("::") == 2
+
+
 # ---- GitHub Actions
 
 def in_actions(trace, summary, *options):
