@@ -123,7 +123,8 @@ void client_done(struct client *c, bool whole)
         cut(c);
         return;
     }
-    if (c->forward.client_ended) {
+    c->ended = c->forward.client_ended;
+    if (c->ended && (c->forward.close_after || c->in.len == 0)) {
         client_close(c);
         return;
     }
@@ -144,7 +145,9 @@ static struct ww_exchange *begin(struct client *c)
     struct forward *f = &c->forward;
     struct ww_exchange *x = ww_exchange_new(4 * p->cfg.capture_body_bytes +
                                             16 * p->cfg.max_head_bytes + ARENA_SLACK);
-    struct forward fresh = { .client = c, .parser = f->parser, .in = f->in, .x = x };
+    struct forward fresh = {
+        .client = c, .parser = f->parser, .in = f->in, .x = x, .client_ended = c->ended
+    };
 
     *f = fresh;
     x->id = ++p->stats.exchanges;
@@ -177,6 +180,15 @@ static void abandon(struct client *c, enum ww_end end)
     c->forward.state = FORWARD_CONNECT;
     forward_stop(&c->forward, end);
     forward_settle(&c->forward);
+}
+
+/* Nothing more will come to complete what has begun. */
+static void give_up(struct client *c)
+{
+    if (c->state == CLIENT_HEAD)
+        abandon(c, WW_END_CLIENT_CUT);
+    else
+        client_close(c);
 }
 
 static void take_head(struct client *c, size_t len)
@@ -221,8 +233,11 @@ void client_step(struct client *c)
 
     if (c->state == CLIENT_IDLE) {
         skip_empty_lines(c);
-        if (c->in.len == 0 || (c->in.len == 1 && c->in.ptr[0] == '\r'))
+        if (c->in.len == 0 || (c->in.len == 1 && c->in.ptr[0] == '\r')) {
+            if (c->ended)
+                give_up(c);
             return; /* nothing, or what may become another empty line */
+        }
         c->state = CLIENT_HEAD;
         c->head_us = proxy_now_us(p);
         c->looked = 0;
@@ -238,8 +253,11 @@ void client_step(struct client *c)
         refuse(c, WW_END_HEAD_TOO_LARGE);
         return;
     }
-    if (len == 0)
+    if (len == 0) {
+        if (c->ended)
+            give_up(c);
         return;
+    }
     if (!may_begin(p)) {
         /* The recorder is behind: nothing more is read here until ww_proxy_resume. */
         c->state = CLIENT_WAIT;

@@ -70,7 +70,7 @@ static void finish(struct forward *f)
     /* A client that closed its side may have gone: that it got the answer is not known. */
     if (x->end == WW_END_COMPLETE && x->status != 101 && (f->client_ended || f->client_gone))
         x->end = WW_END_CLIENT_GONE;
-    if (f->client_ended)
+    if (f->client_ended && c->in.len == 0)
         f->close_after = true;
     x->ended_us = proxy_now_us(c->proxy);
     x->request_body.bytes = ww_str_n(f->request_capture.ptr, f->request_capture.len);

@@ -92,6 +92,7 @@ struct client {
     int64_t head_us;  /* when the first byte of the head came */
     struct ww_connection info;
     ww_str address; /* info.peer without the port */
+    bool ended;     /* it will send nothing more than what is in `in` */
     struct forward forward;
     struct client *prev;
     struct client *next;

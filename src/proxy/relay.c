@@ -55,13 +55,19 @@ static enum ww_framing framing_for_client(const struct forward *f)
     return WW_BODY_NONE;
 }
 
+/* It has closed its side, and no further request of its waits. */
+static bool is_last_of_client(const struct forward *f)
+{
+    return f->client_ended && f->client->in.len == 0;
+}
+
 void relay_head(struct forward *f, ww_str rest)
 {
     struct ww_proxy *p = f->client->proxy;
 
     f->out_body = framing_for_client(f);
     if (f->out_body == WW_BODY_UNTIL_CLOSE || !f->request.keep_alive || !f->request_done ||
-        p->draining || f->client_ended)
+        p->draining || is_last_of_client(f))
         f->close_after = true;
     tag_response(f, &f->response, &p->out);
     batch_reset(&p->batch);
@@ -131,7 +137,7 @@ void relay_refusal(struct forward *f, enum ww_end end)
     char body[256];
     int len = snprintf(body, sizeof(body), "whichworker: %s\n", ww_end_sentence(end));
 
-    if (!f->request_done || !f->request.keep_alive || p->draining || f->client_ended)
+    if (!f->request_done || !f->request.keep_alive || p->draining || is_last_of_client(f))
         f->close_after = true;
     f->x->status = status;
     ww_buf_clear(&p->out);
