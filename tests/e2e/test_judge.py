@@ -30,7 +30,7 @@ def results(request, tmp_path_factory):
               if "run" in getattr(getattr(item, "callspec", None), "params", {})]
     with subprocess.Popen(
             [PYTHON, "-B", corpus.__file__, "--keep", directory, "--json", directory / "all.json",
-             *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+             "--second-chance", *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True) as program:
         try:
             said = program.communicate(timeout=RUN_SECONDS)[0]

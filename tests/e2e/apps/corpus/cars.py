@@ -6,7 +6,6 @@ from flask import Flask, Response, render_template_string, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"}, "cause": "worker-memory"}
 
 site = Flask(__name__)

@@ -6,7 +6,6 @@ from flask import Flask, jsonify, request, session
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"}, "cause": "worker-memory"}
 
 room = Flask(__name__)

@@ -8,7 +8,6 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"session-reset", "status-flip"}, "cause": "per-worker-secret"}
 
 site = Flask(__name__)

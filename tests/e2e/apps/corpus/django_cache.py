@@ -11,7 +11,6 @@ from django.urls import path
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"},
           "cause": {"worker-memory", "stale-cache"}}
 

@@ -8,7 +8,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"},
           "cause": {"worker-memory", "stale-cache"}}
 
@@ -54,7 +53,7 @@ app = oracle.watch(api)
 
 
 def journey(client):
-    with client() as clerk:
+    with client(agent="till/2.1") as clerk:
         for name, cents in (("lamp", 2549), ("chair", 5275), ("teapot", 1349)):
             for _ in range(5):
                 clerk.get("/prices/" + name)

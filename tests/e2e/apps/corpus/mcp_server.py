@@ -6,7 +6,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"status-flip", "read-your-writes"}, "cause": "worker-memory"}
 
 server = Flask(__name__)

@@ -7,7 +7,6 @@ from flask import Flask, redirect, request, session
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"status-flip"}, "cause": {"worker-memory", "unknown"}}
 
 site = Flask(__name__)

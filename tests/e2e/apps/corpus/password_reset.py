@@ -6,7 +6,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"status-flip"}, "cause": {"worker-memory", "unknown"}}
 
 api = Flask(__name__)

@@ -4,7 +4,6 @@ import json
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"}, "cause": "worker-memory"}
 
 votes = {"tea": 0, "coffee": 0}

@@ -7,7 +7,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"},
           "cause": {"worker-memory", "stale-cache"}}
 
@@ -49,7 +48,7 @@ app = oracle.watch(site)
 
 
 def journey(client):
-    with client() as admin:
+    with client(agent="console/1.0") as admin:
         admin.get("/settings")
         for theme, banner in (("dark", "We are moving"), ("sepia", "Moved at last"),
                               ("plain", "Summer sale"), ("night", "Closed on Monday")):

@@ -6,7 +6,6 @@ import socketio
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"status-flip"}, "cause": "worker-memory"}
 
 server = socketio.Server(async_mode="threading", cors_allowed_origins="*", logger=False)

@@ -4,7 +4,6 @@ from flask import Flask, jsonify
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads", "status-flip"}, "cause": "worker-memory"}
 
 api = Flask(__name__)
@@ -28,7 +27,7 @@ app = oracle.watch(api)
 
 
 def journey(client):
-    with client() as program:
+    with client(agent="planner/1.0") as program:
         program.get("/todo")
         for number in (3, 5, 7):
             program.delete("/todo/%d" % number)

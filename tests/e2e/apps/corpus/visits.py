@@ -4,7 +4,6 @@ from flask import Flask, session
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"monotonic-reads", "read-your-writes"}, "cause": "worker-memory"}
 
 site = Flask(__name__)
