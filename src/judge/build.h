@@ -17,8 +17,14 @@ struct build {
 /* Adds a scalar with its tokens; sets view.cut if there is no more room. */
 void ww_build_leaf(struct build *b, ww_str path, ww_str value);
 
+/* Adds a member's name, as something that the view shows. */
+void ww_build_name(struct build *b, ww_str name);
+
 /* A text ends: no phrase goes on behind it. */
 void ww_build_break(struct build *b);
+
+/* Takes JSON apart. False where it is none: the build is to be begun again then. */
+WW_MUST bool ww_build_json(struct build *b, ww_str text);
 
 /* Takes a text apart, markup or not. */
 void ww_build_text(struct build *b, ww_str type, ww_str text);

@@ -2,11 +2,9 @@
  */
 #include "build.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #define DECODED_MAX (4u << 20) /* bytes of a body that are looked at */
-#define DEPTH_MAX   48         /* nesting of JSON that is looked at */
 #define RUNS_MAX    (2 * LEAVES_MAX)
 #define WORD_MAX    256 /* bytes; longer ones are kept as a beginning and a hash */
 #define WORD_HEAD   48
@@ -218,80 +216,11 @@ void ww_build_leaf(struct build *b, ww_str path, ww_str value)
     add_tokens(b, l.value, value);
 }
 
-static void add_real(struct build *b, double real)
+void ww_build_name(struct build *b, ww_str name)
 {
-    char text[40];
-    int len = real > -1e15 && real < 1e15 && real == (double)(int64_t)real
-                  ? snprintf(text, sizeof text, "%lld", (long long)real)
-                  : snprintf(text, sizeof text, "%.15g", real);
-
-    ww_build_leaf(b, ww_buf_str(&b->path), ww_str_n(text, (size_t)len));
-}
-
-static void add_json(struct build *b, json_t *v);
-
-static void add_member(struct build *b, ww_str name, json_t *v)
-{
-    size_t at = b->path.len;
-
-    if (at + name.len + 1 > PATH_BYTES || b->depth >= DEPTH_MAX) {
-        b->view.cut = true;
-        return;
-    }
-    if (at == 1)
-        ww_buf_clear(&b->path);
-    ww_buf_add_char(&b->path, '/');
-    ww_buf_add(&b->path, name);
-    b->depth++;
-    add_json(b, v);
-    b->depth--;
-    b->path.len = at;
-}
-
-static void add_json(struct build *b, json_t *v)
-{
-    const char *key;
-    size_t i;
-    json_t *child;
-    char text[32];
-
-    switch (json_typeof(v)) {
-    case JSON_OBJECT:
-        json_object_foreach(v, key, child)
-        {
-            ww_build_break(b);
-            add_tokens(b, ww_word(b->n, ww_str_c(key)), ww_str_c(key));
-            ww_build_break(b);
-            add_member(b, ww_str_c(key), child);
-        }
-        return;
-    case JSON_ARRAY:
-        json_array_foreach(v, i, child)
-        {
-            add_member(b, WW_STR("*"), child);
-        }
-        return;
-    case JSON_STRING:
-        ww_build_leaf(b, ww_buf_str(&b->path),
-                      ww_str_n(json_string_value(v), json_string_length(v)));
-        ww_build_break(b);
-        return;
-    case JSON_INTEGER:
-        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v));
-        ww_build_leaf(b, ww_buf_str(&b->path), ww_str_c(text));
-        return;
-    case JSON_REAL:
-        add_real(b, json_real_value(v));
-        return;
-    case JSON_TRUE:
-    case JSON_FALSE:
-    case JSON_NULL:
-        ww_build_leaf(b, ww_buf_str(&b->path),
-                      json_is_true(v)    ? WW_STR("true")
-                      : json_is_false(v) ? WW_STR("false")
-                                         : WW_STR("null"));
-        return;
-    }
+    ww_build_break(b);
+    add_tokens(b, ww_word(b->n, name), name);
+    ww_build_break(b);
 }
 
 static int leaf_order(const void *a, const void *b)
@@ -346,18 +275,16 @@ static void build_begin(struct build *b, struct normal *n, bool cut)
     ww_buf_init(&b->path, 2 * (size_t)PATH_BYTES);
 }
 
+/* False, and the build is as it was, where it is no JSON. */
 static bool build_json(struct build *b, ww_str text)
 {
-    json_error_t error;
-    json_t *v = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    bool cut = b->view.cut;
 
-    if (v == NULL)
-        return false;
-    b->view.kind = VIEW_JSON;
-    ww_buf_add_char(&b->path, '/');
-    add_json(b, v);
-    json_decref(v);
-    return true;
+    if (ww_build_json(b, text))
+        return true;
+    ww_buf_release(&b->path);
+    build_begin(b, b->n, cut);
+    return false;
 }
 
 uint32_t ww_view_json(struct normal *n, ww_str json)
@@ -365,7 +292,7 @@ uint32_t ww_view_json(struct normal *n, ww_str json)
     struct build b;
 
     build_begin(&b, n, false);
-    if (build_json(&b, json))
+    if (ww_build_json(&b, json))
         return build_done(&b);
     ww_buf_release(&b.path);
     return WW_NONE;
