@@ -8,6 +8,7 @@
 #define RUNS_MAX    (2 * LEAVES_MAX)
 #define WORD_MAX    256 /* bytes; longer ones are kept as a beginning and a hash */
 #define WORD_HEAD   48
+#define SMALL       32 /* what is sorted by insertion */
 #define TOKENS_MAX  16 /* of one value, when its presence in a text is asked */
 
 void ww_normal_init(struct normal *n, const struct ww_smell *smell)
@@ -239,6 +240,39 @@ static int value_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Most bodies are small, and mostly in order: their words are as old as they are. */
+static void sort_leaves(struct leaf *leaf, size_t n)
+{
+    if (n > SMALL) {
+        qsort(leaf, n, sizeof *leaf, leaf_order);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        struct leaf l = leaf[i];
+        size_t k = i;
+        for (; k > 0 && leaf_order(&leaf[k - 1], &l) > 0; k--) {
+            leaf[k] = leaf[k - 1];
+        }
+        leaf[k] = l;
+    }
+}
+
+static void sort_values(uint32_t *value, size_t n)
+{
+    if (n > SMALL) {
+        qsort(value, n, sizeof *value, value_order);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        uint32_t v = value[i];
+        size_t k = i;
+        for (; k > 0 && value[k - 1] > v; k--) {
+            value[k] = value[k - 1];
+        }
+        value[k] = v;
+    }
+}
+
 /* Sorts, and copies the vectors into the arena at their final size. */
 static uint32_t build_done(struct build *b)
 {
@@ -246,12 +280,12 @@ static uint32_t build_done(struct build *b)
     struct view v = b->view;
 
     if (v.leaves > 0) {
-        qsort(n->leaf, v.leaves, sizeof *v.leaf, leaf_order);
+        sort_leaves(n->leaf, v.leaves);
         v.leaf = memcpy(ww_arena_alloc(&n->arena, v.leaves * sizeof *v.leaf), n->leaf,
                         v.leaves * sizeof *v.leaf);
     }
     if (v.values > 0) {
-        qsort(n->value, v.values, sizeof *v.value, value_order);
+        sort_values(n->value, v.values);
         v.value = memcpy(ww_arena_alloc(&n->arena, v.values * sizeof *v.value), n->value,
                          v.values * sizeof *v.value);
     }

@@ -1,7 +1,14 @@
 /* judge: what names tell: tables and patterns, compiled once for each judge. */
 #include "smell.h"
 
+#include <whichworker/arena.h>
+#include <whichworker/map.h>
+
 #include <assert.h>
+#include <stdlib.h>
+
+#define KNOWN_MAX  4096 /* texts whose answers are kept; they are few, and asked for often */
+#define KNOWN_TEXT 64   /* bytes of the longest of them */
 
 enum pattern {
     SESSION_COOKIE,
@@ -60,8 +67,17 @@ static const char *const idle_field[] = {
 static const char *const idle_prefix[] = { "x-forwarded-", "x-b3-", "sec-" };
 /* clang-format on */
 
+/* By text: a bit for each pattern that was asked, and above them one for each that matched. */
+struct smell_memo {
+    struct ww_arena arena;
+    struct ww_map answer;
+};
+
 void ww_smell_init(struct ww_smell *s)
 {
+    s->known = ww_xcalloc(1, sizeof *s->known);
+    ww_arena_init(&s->known->arena, SIZE_MAX);
+    ww_map_init(&s->known->answer);
     static_assert(PATTERNS == sizeof s->re / sizeof s->re[0], "one compiled form each");
     for (size_t i = 0; i < PATTERNS; i++) {
         struct ww_err err = { 0 };
@@ -75,6 +91,11 @@ void ww_smell_release(struct ww_smell *s)
     for (size_t i = 0; i < PATTERNS; i++) {
         ww_re_free(s->re[i]);
     }
+    if (s->known != NULL) {
+        ww_map_release(&s->known->answer);
+        ww_arena_release(&s->known->arena);
+    }
+    free(s->known);
 }
 
 static bool smells(const struct ww_smell *s, enum pattern p, ww_str of)
@@ -84,30 +105,46 @@ static bool smells(const struct ww_smell *s, enum pattern p, ww_str of)
     return of.len > 0 && ww_re_match(s->re[p], of, 0, &whole, NULL);
 }
 
+/* The same, of names and paths, which are the same in most exchanges. */
+static bool often_smells(const struct ww_smell *s, enum pattern p, ww_str of)
+{
+    struct smell_memo *m = s->known;
+    size_t *answer = of.len > KNOWN_TEXT ? NULL : ww_map_find(&m->answer, of);
+    size_t asked = (size_t)1 << p, matched = asked << PATTERNS;
+
+    if (answer == NULL && of.len <= KNOWN_TEXT && m->answer.len < KNOWN_MAX)
+        answer = ww_map_put(&m->answer, ww_arena_dup(&m->arena, of), 0, NULL);
+    if (answer == NULL)
+        return smells(s, p, of);
+    if ((*answer & asked) == 0)
+        *answer |= smells(s, p, of) ? asked | matched : asked;
+    return (*answer & matched) != 0;
+}
+
 enum ww_cookie_kind ww_smell_cookie(const struct ww_smell *s, ww_str name)
 {
     for (size_t i = 0; i < sizeof id_cookie / sizeof *id_cookie; i++) {
         if (ww_str_eq_nocase(name, ww_str_c(id_cookie[i])))
             return WW_COOKIE_ID;
     }
-    if (smells(s, NOISE_COOKIE, name))
+    if (often_smells(s, NOISE_COOKIE, name))
         return WW_COOKIE_NOISE;
-    return smells(s, SESSION_COOKIE, name) ? WW_COOKIE_SESSION : WW_COOKIE_OTHER;
+    return often_smells(s, SESSION_COOKIE, name) ? WW_COOKIE_SESSION : WW_COOKIE_OTHER;
 }
 
 bool ww_smell_logout(const struct ww_smell *s, ww_str path)
 {
-    return smells(s, LOGOUT, path);
+    return often_smells(s, LOGOUT, path);
 }
 
 bool ww_smell_login(const struct ww_smell *s, ww_str path)
 {
-    return smells(s, LOGIN, path);
+    return often_smells(s, LOGIN, path);
 }
 
 bool ww_smell_removal(const struct ww_smell *s, ww_str path)
 {
-    return smells(s, REMOVAL, path) || smells(s, LOGOUT, path);
+    return often_smells(s, REMOVAL, path) || often_smells(s, LOGOUT, path);
 }
 
 bool ww_smell_volatile_key(const struct ww_smell *s, ww_str key)
@@ -122,7 +159,7 @@ bool ww_smell_volatile_value(const struct ww_smell *s, ww_str value)
 
 bool ww_smell_id(const struct ww_smell *s, ww_str segment)
 {
-    return smells(s, ID, segment);
+    return often_smells(s, ID, segment);
 }
 
 bool ww_smell_actor(const struct ww_smell *s, ww_str name)

@@ -14,7 +14,8 @@ enum ww_cookie_kind {
 };
 
 struct ww_smell {
-    struct ww_re *re[9]; /* by enum pattern of smell.c; owned */
+    struct ww_re *re[9];      /* by enum pattern of smell.c; owned */
+    struct smell_memo *known; /* what was answered before; owned */
 };
 
 void ww_smell_init(struct ww_smell *s);
