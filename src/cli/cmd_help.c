@@ -48,9 +48,13 @@ void command_help_text(const struct command *cmd, struct ww_buf *out)
     for (size_t i = 0; commands[i] != NULL; i++)
         ww_buf_printf(out, "  %-8s %s\n", commands[i]->name, commands[i]->help);
     ww_buf_add_c(out, "\nExamples:\n");
-    ww_buf_add_c(out, command_proxy.examples);
-    ww_buf_add_c(out, command_run.examples);
-    ww_buf_add_c(out, command_report.examples);
+    for (size_t i = 0; commands[i] != &command_help; i++) {
+        ww_str rest = ww_str_c(commands[i]->examples);
+        ww_str first;
+
+        if (ww_str_cut(&rest, '\n', &first))
+            ww_buf_printf(out, WW_STRF "\n", WW_STRV(first));
+    }
     ww_buf_add_c(
         out,
         "\n'whichworker COMMAND --help' says more about a command. Each option can also be\n"
