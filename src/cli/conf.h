@@ -29,7 +29,8 @@ struct conf {
     struct ww_user_rule *rule;
     size_t rules;
     struct ww_carrier *carrier;
-    struct ww_carrier *live_carrier; /* the same, for another thread: a pattern is used by one */
+    struct ww_carrier
+        *live_carrier; /* the same, for another thread: a pattern is used by one */
     struct conf_carrier_at *carrier_at; /* of each: where it stands, and its pattern's text */
     size_t carriers;
     struct conf_store *store;
@@ -47,9 +48,9 @@ struct conf *conf_parse(const char *path, ww_str text, struct ww_err *err);
 void conf_free(struct conf *c); /* NULL is fine */
 
 /*
- * Whether ./whichworker.yaml is there and may be read unasked. A file that somebody else could
- * have put there (it belongs to another user than the directory, root or us, or the directory
- * is everybody's) is not: then *out_why says so. True: it is.
+ * Whether ./whichworker.yaml is there and may be read unasked. It may not where it belongs to
+ * somebody who is neither us nor root, unless that one owns the directory and nobody else can
+ * write there: then *out_why says so. True: it is.
  */
 bool conf_found(const char **out_why);
 

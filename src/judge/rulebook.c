@@ -314,8 +314,9 @@ static uint32_t rules_of(struct rulebook *b, const struct ww_exchange *x)
 
 /* ---- an exchange */
 
-/* Fields that speak of the whole body: they say nothing of what is left of it. */
-static bool of_whole_body(ww_str name, bool probed)
+/* Fields that speak of the whole body: they say nothing of what is left of it. `rewritten`: it
+ * is JSON of our own now. */
+static bool of_whole_body(ww_str name, bool rewritten)
 {
     static const char *const field[] = { "content-encoding", "etag",        "content-md5",
                                          "digest",           "repr-digest", "content-digest" };
@@ -324,8 +325,8 @@ static bool of_whole_body(ww_str name, bool probed)
         if (ww_str_eq_nocase(name, ww_str_c(field[i])))
             return true;
     }
-    return probed && (ww_str_eq_nocase(name, WW_STR("last-modified")) ||
-                      ww_str_eq_nocase(name, WW_STR("content-type")));
+    return rewritten && (ww_str_eq_nocase(name, WW_STR("last-modified")) ||
+                         ww_str_eq_nocase(name, WW_STR("content-type")));
 }
 
 static void replace(struct rulebook *b, const struct ww_exchange *x, enum left left, bool cut)
@@ -491,12 +492,12 @@ void ww_rulebook_findings(struct rulebook *b, struct ww_verdict *v, enum ww_fail
     for (size_t i = 0; i < v->findings; i++) {
         struct ww_finding *f = &v->finding[i];
         f->fail_on = fail_on;
+        ww_buf_clear(&b->route);
+        ww_buf_add(&b->route, f->method);
+        ww_buf_add_char(&b->route, ' ');
+        ww_buf_add(&b->route, f->resource);
         for (size_t k = 0; k < b->users; k++) {
             struct user *u = &b->user[k];
-            ww_buf_clear(&b->route);
-            ww_buf_add(&b->route, f->method);
-            ww_buf_add_char(&b->route, ' ');
-            ww_buf_add(&b->route, f->resource);
             if (u->is->kind > WW_RULE_PROBE &&
                 (u->is->guarantee < 0 || u->is->guarantee == (int)f->guarantee) &&
                 fits(u, ww_buf_str(&b->route)))
@@ -514,7 +515,9 @@ static ww_str about(struct rulebook *b, const struct ww_user_rule *r)
                                            : (ww_str){ 0 };
     const char *guarantee =
         r->guarantee < 0 ? NULL : ww_guarantee_token((enum ww_guarantee)r->guarantee);
-    const char *way = r->member.ptr != NULL ? "member " : r->pattern.ptr != NULL ? "pattern " : "";
+    const char *way = r->member.ptr != NULL    ? "member "
+                      : r->pattern.ptr != NULL ? "pattern "
+                                               : "";
 
     return ww_arena_printf(&b->arena, WW_STRF "%s%s" WW_STRF "%s%s%s" WW_STRF, WW_STRV(r->name),
                            r->name.ptr != NULL ? " = " : "", way, WW_STRV(what),
