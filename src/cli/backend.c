@@ -128,13 +128,15 @@ int backend_want(ww_str upstream, struct backend_wanted *out, struct ww_err *err
     return ww_addr_parse(ww_str_c(other), "--upstream", &out->addr[out->n++], err);
 }
 
-int backend_stop_signals(struct ww_err *err)
+int backend_stop_signals(const struct backend *b, struct ww_err *err)
 {
     sigset_t stop;
 
     sigemptyset(&stop);
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
+    if (b->hangup_ends)
+        sigaddset(&stop, SIGHUP);
 
     int signals = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 
@@ -210,7 +212,7 @@ static int wait_until_ready(struct backend *b, const struct backend_wanted *want
 int backend_wait(struct backend *b, const struct backend_wanted *wanted, uint32_t timeout_ms,
                  struct ww_addr *out_addr, struct ww_err *err)
 {
-    int signals = backend_stop_signals(err);
+    int signals = backend_stop_signals(b, err);
 
     if (signals < 0)
         return err->code;

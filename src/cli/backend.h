@@ -20,6 +20,7 @@ struct backend_signal {
 /* A zeroed one whose child has fd -1 is none. */
 struct backend {
     struct child child;
+    bool hangup_ends;      /* SIGHUP is no word for the backend, but our own end */
     int stopped_by;        /* the signal that ended a wait; 0: none */
     sigset_t mask;         /* of signals, before ours were blocked */
     struct server *server; /* while the proxy is open */
@@ -68,7 +69,7 @@ int backend_call_roll(struct backend *b, const struct ww_addr *addr, int64_t unt
 int backend_look(struct backend *b, int signals, int ms, struct ww_err *err);
 
 /* A signalfd for what ends a wait; -1 and err. */
-int backend_stop_signals(struct ww_err *err);
+int backend_stop_signals(const struct backend *b, struct ww_err *err);
 
 /* What serve calls: ctx is a backend. */
 int backend_open(void *ctx, struct ww_loop *loop, struct server *s, struct ww_err *err);

@@ -39,7 +39,8 @@ struct gate {
     struct server *server;
     struct ww_ready *test_events;
     struct ww_ready *backend_events;
-    struct ww_timer *limit;    /* --test-timeout */
+    struct ww_timer *limit; /* --test-timeout */
+    struct ww_signal *hangup;
     struct ww_timer *patience; /* after a signal was passed on */
 
     enum gate_end end;

@@ -163,16 +163,15 @@ static int conclude(struct gate *g, struct judgement *j, ww_str trouble, struct 
 /* A signal that came after the tests had ended. */
 static void note_pending(struct gate *g)
 {
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
     sigset_t pending;
 
     sigpending(&pending);
-    for (int i = 0; i < 2; i++) {
-        int signum = i == 0 ? SIGINT : SIGTERM;
-
-        if (g->end == GATE_SIGNALLED || !sigismember(&pending, signum))
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (g->end == GATE_SIGNALLED || !sigismember(&pending, signals[i]))
             continue;
         g->end = GATE_SIGNALLED;
-        g->signum = signum;
+        g->signum = signals[i];
     }
 }
 

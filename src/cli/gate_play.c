@@ -87,6 +87,11 @@ static void on_signal(void *ctx, int signum)
     ww_timer_start(g->patience, g->config->proxy.drain_timeout_ms);
 }
 
+static void on_hangup(void *ctx)
+{
+    on_signal(ctx, SIGHUP);
+}
+
 /* ---- the proxy's beginning and end */
 
 /* Where a client can go: a wildcard address is no place to connect to. */
@@ -133,7 +138,8 @@ static int open_gate(void *ctx, struct ww_loop *loop, struct server *s, struct w
     g->limit = ww_timer_new(loop, on_limit, g);
     g->patience = ww_timer_new(loop, on_patience, g);
     g->test_events = ww_ready_new(loop, g->test.fd, on_test, g, err);
-    if (g->test_events == NULL)
+    g->hangup = ww_signal_new(loop, SIGHUP, on_hangup, g, err);
+    if (g->test_events == NULL || g->hangup == NULL)
         return err->code;
     if (g->backend.child.fd >= 0) {
         g->backend_events = ww_ready_new(loop, g->backend.child.fd, on_backend, g, err);
@@ -162,6 +168,7 @@ static void close_gate(void *ctx)
     g->backend.mask = before;
     ww_ready_free(g->test_events);
     ww_ready_free(g->backend_events);
+    ww_signal_free(g->hangup);
     ww_timer_free(g->limit);
     ww_timer_free(g->patience);
 }
@@ -268,6 +275,7 @@ void gate_play(struct gate *g, struct ww_preload *preload, const char *shim)
     struct ww_err err = { 0 };
 
     g->test.fd = g->backend.child.fd = -1;
+    g->backend.hangup_ends = true;
     g->test_is_ours = isatty(STDIN_FILENO) != 0;
     if (fork_test_keeper(g, &err) < 0)
         fail(g, &err);

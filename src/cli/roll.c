@@ -254,7 +254,7 @@ int backend_call_roll(struct backend *b, const struct ww_addr *addr, int64_t unt
                       struct backend_roll *out, struct ww_err *err)
 {
     struct roll *r = ww_xcalloc(1, sizeof(*r));
-    int signals = backend_stop_signals(err);
+    int signals = backend_stop_signals(b, err);
     int got = signals < 0 ? err->code : BACKEND_READY;
 
     r->addr = addr;
