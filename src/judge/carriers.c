@@ -22,9 +22,17 @@ static bool configured(const struct finder *f, enum ww_key_kind kind, ww_str nam
     return false;
 }
 
-static enum rank cookie_rank(const struct finder *f, ww_str name)
+/* Adds nothing for a cookie that is no session. */
+static void add_cookie(const struct finder *f, ww_str name, ww_str value,
+                       struct identities *out)
 {
-    return configured(f, WW_KEY_COOKIE, name) ? RANK_CONFIGURED : RANK_COOKIE;
+    enum ww_cookie_kind kind = f->cookie(f->ctx, name, value);
+    enum rank rank = kind == WW_COOKIE_WHO ? RANK_QUERY : RANK_COOKIE;
+
+    if (configured(f, WW_KEY_COOKIE, name))
+        rank = RANK_CONFIGURED;
+    if (kind >= WW_COOKIE_WHO)
+        add(out, rank, (struct identity){ SPACE_COOKIE, WW_KEY_COOKIE, name, value });
 }
 
 /* ---- where configured carriers look */
@@ -185,10 +193,7 @@ static void add_cookies(const struct finder *f, ww_str cookies, struct identitie
     ww_str name, value;
 
     while (ww_cookie_next(&cookies, &name, &value)) {
-        if (value.len > 0 && f->is_session(f->ctx, name, value)) {
-            add(out, cookie_rank(f, name),
-                (struct identity){ SPACE_COOKIE, WW_KEY_COOKIE, name, value });
-        }
+        add_cookie(f, name, value, out);
     }
 }
 
@@ -237,11 +242,8 @@ static void add_set_cookie(const struct finder *f, const struct ww_exchange *x, 
 {
     struct ww_set_cookie c;
 
-    if (!ww_set_cookie_parse(value, x->ended_us / 1000000, &c) || c.cleared ||
-        !f->is_session(f->ctx, c.name, c.value))
-        return;
-    add(out, cookie_rank(f, c.name),
-        (struct identity){ SPACE_COOKIE, WW_KEY_COOKIE, c.name, c.value });
+    if (ww_set_cookie_parse(value, x->ended_us / 1000000, &c) && !c.cleared)
+        add_cookie(f, c.name, c.value, out);
 }
 
 /* Whether somebody who asks so may want to be let in: an id in the answer is his, perhaps. */

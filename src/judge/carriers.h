@@ -10,7 +10,7 @@ enum rank {
     RANK_CONFIGURED,
     RANK_FIELD,  /* a field or query field that is there for nothing else */
     RANK_COOKIE, /* lineage */
-    RANK_QUERY,  /* a query field that may be there for something else */
+    RANK_QUERY,  /* a query field that may be there for something else; WW_COOKIE_WHO */
     RANK_AUTHORIZATION,
     RANK_CLIENT
 };
@@ -30,8 +30,7 @@ struct identities {
 struct finder {
     const struct ww_sessions_config *cfg;
     const struct ww_smell *smell;
-    /* Whether this cookie is a session. */
-    bool (*is_session)(const void *ctx, ww_str name, ww_str value);
+    enum ww_cookie_kind (*cookie)(const void *ctx, ww_str name, ww_str value);
     /* What the configured pattern of this number found in the readable part of a cookie. */
     ww_str (*captured)(const void *ctx, size_t carrier, ww_str value);
     const void *ctx;

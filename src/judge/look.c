@@ -98,7 +98,8 @@ static void add_other_cookies(const struct model *m, struct ww_buf *out, ww_str 
     ww_str name, value;
 
     while (ww_cookie_next(&cookies, &name, &value)) {
-        if (ww_sessions_cookie(m->keys, name, value) != WW_COOKIE_OTHER)
+        enum ww_cookie_kind kind = ww_sessions_cookie(m->keys, name, value);
+        if (kind != WW_COOKIE_OTHER && kind != WW_COOKIE_WHO)
             continue;
         ww_add2(out, "\ncookie ", name);
         ww_add2(out, "=", value);

@@ -71,7 +71,8 @@ enum ww_cookie_kind ww_sessions_cookie(const struct ww_sessions *s, ww_str name,
 {
     enum ww_cookie_kind kind = ww_smell_cookie(&s->smell, name);
 
-    if (kind == WW_COOKIE_OTHER && ww_readable_has(&s->readable, value))
+    if ((kind == WW_COOKIE_OTHER || kind == WW_COOKIE_WHO) &&
+        ww_readable_has(&s->readable, value))
         kind = WW_COOKIE_SESSION;
     for (size_t i = 0; i < s->cfg.carriers && kind < WW_COOKIE_SESSION; i++) {
         if (s->cfg.carrier[i].kind == WW_KEY_COOKIE && ww_str_eq(s->cfg.carrier[i].name, name))
@@ -82,11 +83,9 @@ enum ww_cookie_kind ww_sessions_cookie(const struct ww_sessions *s, ww_str name,
 
 /* ---- the exchange at hand */
 
-static bool is_session(const void *ctx, ww_str name, ww_str value)
+static enum ww_cookie_kind cookie(const void *ctx, ww_str name, ww_str value)
 {
-    const struct ww_sessions *s = ctx;
-
-    return ww_sessions_cookie(s, name, value) >= WW_COOKIE_SESSION;
+    return ww_sessions_cookie(ctx, name, value);
 }
 
 static ww_str captured(const void *ctx, size_t carrier, ww_str value)
@@ -385,6 +384,21 @@ static bool take_over(struct assigning *a, enum rank own, const struct identity 
     return true;
 }
 
+/* The session whose identity of the same kind the request carries: a login changes it (session
+ * fixation), a payload changes with its content. Else the exchange's. */
+static uint32_t owner_of(const struct assigning *a, const struct ranked_identity *given)
+{
+    for (size_t i = 0; i < a->carried.n; i++) {
+        const struct ranked_identity *one = &a->carried.v[i];
+        if (one->id.space != given->id.space)
+            continue;
+        uint32_t slot = known_as(a, &one->id);
+        if (slot != NO_SLOT)
+            return slot;
+    }
+    return a->slot;
+}
+
 /* The exchange whose response gives out a better identity than the request has belongs to it.
  */
 static bool by_response(struct assigning *a)
@@ -395,7 +409,10 @@ static bool by_response(struct assigning *a)
     if (one == NULL)
         return false;
     a->rank = one->rank;
-    if (!take_over(a, own, &one->id))
+    a->slot = owner_of(a, one);
+    if (a->slot != NO_SLOT)
+        ww_holders_rename(&a->s->holders, a->slot, &one->id, session_at(a, a->slot)->key.weak);
+    else if (!take_over(a, own, &one->id))
         begin(a, &one->id, false);
     return true;
 }
@@ -436,21 +453,6 @@ static void by_client(struct assigning *a)
 
 /* ---- what the response gives out */
 
-/* The session whose identity of the same kind the request carries: a login changes it (session
- * fixation), a payload changes with its content. Else the exchange's. */
-static uint32_t owner_of(const struct assigning *a, const struct ranked_identity *given)
-{
-    for (size_t i = 0; i < a->carried.n; i++) {
-        const struct ranked_identity *one = &a->carried.v[i];
-        if (one->id.space != given->id.space)
-            continue;
-        uint32_t slot = known_as(a, &one->id);
-        if (slot != NO_SLOT)
-            return slot;
-    }
-    return a->slot;
-}
-
 static void hold_given(struct assigning *a)
 {
     for (size_t i = 0; i < a->given.n; i++) {
@@ -486,7 +488,7 @@ static void note(struct assigning *a)
 
 size_t ww_sessions_assign(struct ww_sessions *s, const struct ww_exchange *x)
 {
-    struct finder f = { &s->cfg, &s->smell, is_session, captured, s };
+    struct finder f = { &s->cfg, &s->smell, cookie, captured, s };
     struct assigning a = { .s = s, .x = x, .connection = own_connection(x), .slot = NO_SLOT };
 
     for (size_t i = 0; i < x->payloads; i++) {

@@ -12,6 +12,7 @@
 
 enum pattern {
     SESSION_COOKIE,
+    WHO_COOKIE,
     NOISE_COOKIE,
     LOGOUT,
     LOGIN,
@@ -28,6 +29,8 @@ static const char *const pattern[PATTERNS] = {
     [SESSION_COOKIE] = "^session$|^connect\\.sid$|^PHPSESSID$|^JSESSIONID$|^ASP\\.NET_SessionId$|"
                        "^\\.AspNetCore\\.|^laravel_session$|^_.*_session$|sess|sid$|^sid|[._-]sid|"
                        "auth|^jwt$|token|remember|^CAKEPHP$|^CFID$",
+    [WHO_COOKIE] =     "^u?uid$|(cart|basket|user|visitor|guest|customer|client|device|player|member|account|shopper)"
+                       "[-_.]?(id|uuid|guid|key|ref)?$",
     [NOISE_COOKIE] = "csrf|xsrf|antiforgery|^_ga|^_gid$|^_gat|^_gcl|^_fbp$|^_hj|^_pk_|^__utm|^ajs_|^amplitude|"
                      "^mp_|^optimizely|^_uet|^intercom|^cookie_?consent|^__cf|^cf_|^ai_(session|user)$|^_dd_s$|"
                      "^__stripe_|^_shopify_[sy]$|^_cl(ck|sk)$|^hubspotutk$|^__hs|^ph_|^rl_|^_vwo|^AMCV|^s_sess$|"
@@ -129,7 +132,9 @@ enum ww_cookie_kind ww_smell_cookie(const struct ww_smell *s, ww_str name)
     }
     if (often_smells(s, NOISE_COOKIE, name))
         return WW_COOKIE_NOISE;
-    return often_smells(s, SESSION_COOKIE, name) ? WW_COOKIE_SESSION : WW_COOKIE_OTHER;
+    if (often_smells(s, SESSION_COOKIE, name))
+        return WW_COOKIE_SESSION;
+    return often_smells(s, WHO_COOKIE, name) ? WW_COOKIE_WHO : WW_COOKIE_OTHER;
 }
 
 bool ww_smell_logout(const struct ww_smell *s, ww_str path)

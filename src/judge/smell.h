@@ -9,12 +9,14 @@
 enum ww_cookie_kind {
     WW_COOKIE_OTHER,   /* not a session: an input of the request, like a header */
     WW_COOKIE_NOISE,   /* analytics, CSRF: neither a session nor an input */
+    WW_COOKIE_WHO,     /* whom it stands for, by its name: cart_id, user. It holds a session
+                          together, and is an input as well: one session may change it */
     WW_COOKIE_SESSION, /* a session, by its name */
     WW_COOKIE_ID /* a session whose value is a mere identifier: it changes only when reset */
 };
 
 struct ww_smell {
-    struct ww_re *re[9];      /* by enum pattern of smell.c; owned */
+    struct ww_re *re[10];     /* by enum pattern of smell.c; owned */
     struct smell_memo *known; /* what was answered before; owned */
 };
 

@@ -137,11 +137,23 @@ static void an_address_is_weak_unless_it_is_this_machine(void **state)
 static void analytics_and_csrf_cookies_are_no_sessions(void **state)
 {
     struct ww_sessions *s = *state;
-    static const char *const name[] = { "_ga",         "_gid",          "csrftoken",
-                                        "XSRF-TOKEN",  "theme",         "locale",
-                                        "_csrf_token", "__utma",        "ai_session",
-                                        "_dd_s",       "__stripe_sid",  "_clsk",
-                                        "AWSALB",      "incap_ses_1_2", "csrf_access_token" };
+    static const char *const name[] = { "_ga",
+                                        "_gid",
+                                        "csrftoken",
+                                        "XSRF-TOKEN",
+                                        "theme",
+                                        "locale",
+                                        "_csrf_token",
+                                        "__utma",
+                                        "ai_session",
+                                        "_dd_s",
+                                        "__stripe_sid",
+                                        "_clsk",
+                                        "AWSALB",
+                                        "incap_ses_1_2",
+                                        "user_language",
+                                        "ajs_user_id",
+                                        "csrf_access_token" };
     size_t a = ASK(.agent = "browser");
 
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
@@ -176,7 +188,11 @@ static void well_known_cookies_are_sessions(void **state)
                                         "access_token_cookie",
                                         "CAKEPHP",
                                         "PLAY_SESSION",
-                                        "JSESSIONIDSSO" };
+                                        "JSESSIONIDSSO",
+                                        "cart_id",
+                                        "visitor-id",
+                                        "userId",
+                                        "uid" };
 
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         char cookie[64];
@@ -231,12 +247,6 @@ static void an_equal_value_that_nothing_tells_apart_makes_both_weak(void **state
     assert_true(ww_sessions_key(s, b)->weak);
 }
 
-/* ---- fields, query fields, path parameters */
-
-#define ID1 "mac:0123456789abcdef01234567"
-#define ID2 "mac:123456789abcdef012345670"
-#define ID3 "mac:23456789abcdef0123456701"
-
 static enum ww_key_kind kind_of(struct ww_sessions *s, size_t session)
 {
     return ww_sessions_key(s, session)->kind;
@@ -248,6 +258,29 @@ static bool is_named(struct ww_sessions *s, size_t session, const char *name, co
 
     return ww_str_eq(key->name, ww_str_c(name)) && ww_str_eq(key->value, ww_str_c(value));
 }
+
+/* "user=guest" may be everybody: it holds a session together only where nothing better does. */
+static void a_name_comes_after_a_session_and_goes_on_with_it(void **state)
+{
+    struct ww_sessions *s = *state;
+    size_t a = ASK(.connection = 1, .set = "cart_id=mac:1");
+
+    assert_int_equal(ASK(.connection = 2, .cookie = "cart_id=mac:1"), a);
+    assert_int_equal(ASK(.connection = 3, .cookie = "cart_id=mac:1", .set = "session=mac:2"),
+                     a);
+    assert_true(is_named(s, a, "session", "mac:2"));
+    assert_int_equal(ASK(.connection = 4, .cookie = "cart_id=mac:9; session=mac:2"), a);
+    size_t b = ASK(.connection = 5, .cookie = "cart_id=mac:1; session=mac:7");
+    assert_int_not_equal(a, b);
+    assert_int_equal(ASK(.connection = 6, .cookie = "session=mac:2"), a);
+    assert_false(ww_sessions_key(s, a)->weak);
+}
+
+/* ---- fields, query fields, path parameters */
+
+#define ID1 "mac:0123456789abcdef01234567"
+#define ID2 "mac:123456789abcdef012345670"
+#define ID3 "mac:23456789abcdef0123456701"
 
 static void what_initialize_gives_out_is_the_mcp_session(void **state)
 {
@@ -689,6 +722,7 @@ int main(void)
         TEST(the_session_that_was_idle_the_longest_is_forgotten),
         TEST(a_session_that_changes_its_cookie_for_weeks_keeps_the_latest),
         TEST(one_value_for_everybody_is_forgotten_in_any_order),
+        TEST(a_name_comes_after_a_session_and_goes_on_with_it),
         TEST(memory_does_not_grow_with_strangers),
     };
 
