@@ -1,10 +1,11 @@
 /* judge: the values that a write took to the server or was given, and how it was answered. */
 #include "look.h"
 
-#define CARRIED_MAX 48 /* values of one write that are followed */
-#define ANSWER_MAX  16 /* scalars of a write's answer that are followed */
-#define VALUE_MIN   3  /* shorter texts occur by chance */
-#define SHAPE_WORDS 8  /* a longer text answer is told by its status alone */
+#define CARRIED_MAX 48  /* values of one write that are followed */
+#define PLAIN_MAX   256 /* bytes of a plain body, or of a part, that is a value */
+#define ANSWER_MAX  16  /* scalars of a write's answer that are followed */
+#define VALUE_MIN   3   /* shorter texts occur by chance */
+#define SHAPE_WORDS 8   /* a longer text answer is told by its status alone */
 
 static bool worth_following(const struct model *m, uint32_t value)
 {
@@ -64,16 +65,80 @@ static void carry_view(struct model *m, struct look *l, const char *prefix, uint
     }
 }
 
+/* RFC 7578: one part, its head and body. A file is followed by its name. */
+static void carry_part(struct model *m, struct look *l, ww_str part)
+{
+    ptrdiff_t end = ww_str_find(part, WW_STR("\r\n\r\n"));
+    ww_str head = ww_str_upto(part, end < 0 ? 0 : (size_t)end), name = { 0 }, file = { 0 };
+
+    if (end < 0)
+        return;
+    ww_str value = ww_str_from(part, (size_t)end + 4), piece;
+    while (ww_str_cut(&head, ';', &piece)) {
+        ww_str text = ww_str_trim(piece), key;
+        ptrdiff_t line = ww_str_find(text, WW_STR("\r\n"));
+        text = line < 0 ? text : ww_str_upto(text, (size_t)line);
+        if (!ww_str_cut(&text, '=', &key) || text.len < 2 || text.ptr[0] != '"')
+            continue;
+        ww_str unquoted = ww_str_n(text.ptr + 1, text.len - 2);
+        if (ww_str_eq_nocase(key, WW_STR("name")))
+            name = unquoted;
+        if (ww_str_eq_nocase(key, WW_STR("filename")))
+            file = unquoted;
+    }
+    if (ww_str_ends(value, WW_STR("\r\n")))
+        value.len -= 2;
+    value = file.ptr != NULL ? file : value;
+    if (value.len == 0 || value.len > PLAIN_MAX)
+        return;
+    ww_add2(ww_scratch(m), "form ", name);
+    carry(m, l, ww_buf_str(&m->scratch), ww_word(&m->normal, value), false);
+}
+
+static void carry_parts(struct model *m, struct look *l, ww_str type, ww_str body)
+{
+    ptrdiff_t at = ww_str_find_nocase(type, WW_STR("boundary="));
+    ww_str rest = at < 0 ? (ww_str){ 0 } : ww_str_from(type, (size_t)at + 9), boundary;
+
+    if (!ww_str_cut(&rest, ';', &boundary))
+        return;
+    boundary = ww_str_trim(boundary);
+    if (boundary.len > 1 && boundary.ptr[0] == '"')
+        boundary = ww_str_n(boundary.ptr + 1, boundary.len - 2);
+    ptrdiff_t next = boundary.len == 0 ? -1 : ww_str_find(body, boundary);
+    for (size_t parts = 0; next >= 0 && parts < CARRIED_MAX; parts++) {
+        body = ww_str_from(body, (size_t)next + boundary.len);
+        next = ww_str_find(body, boundary);
+        if (next >= 2) /* "--" stands before each boundary */
+            carry_part(m, l, ww_str_upto(body, (size_t)next - 2));
+    }
+}
+
+/* A body that is a short text is one value. */
+static void carry_plain(struct model *m, struct look *l, ww_str body)
+{
+    if (body.len <= PLAIN_MAX && memchr(body.ptr, '\n', body.len) == NULL)
+        carry(m, l, WW_STR("body"), ww_word(&m->normal, ww_str_trim(body)), false);
+}
+
 void ww_carry_request(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str type = ww_fields_get(&x->request_fields, WW_STR("content-type"));
+    ww_str body = x->request_body.bytes;
 
-    if (ww_str_find_nocase(type, WW_STR("x-www-form-urlencoded")) >= 0) {
-        carry_form(m, l, "form ", x->request_body.bytes);
-    } else if (x->request_body.bytes.len > 0) {
+    if (ww_str_find_nocase(type, WW_STR("multipart/form-data")) >= 0) {
+        carry_parts(m, l, type, body);
+    } else if (ww_str_find_nocase(type, WW_STR("x-www-form-urlencoded")) >= 0 &&
+               ww_str_find(body, WW_STR("=")) >= 0) {
+        carry_form(m, l, "form ", body);
+    } else if (body.len > 0) {
         uint32_t view = ww_view_of(&m->normal, &x->request_fields, &x->request_body, true);
-        if (view != WW_NONE && m->normal.view[view].kind == VIEW_JSON)
+        if (view != WW_NONE && m->normal.view[view].kind == VIEW_JSON) {
             carry_view(m, l, "", view, CARRIED_MAX);
+        } else if (type.len == 0 || ww_str_find_nocase(type, WW_STR("text/plain")) >= 0 ||
+                   ww_str_find_nocase(type, WW_STR("x-www-form")) >= 0) {
+            carry_plain(m, l, body);
+        }
     }
     carry_form(m, l, "query ", ww_query_of(x->target));
 }
@@ -83,10 +148,10 @@ static void carry_place(struct model *m, const struct ww_exchange *x, struct loo
 {
     ww_str location = ww_fields_get(&x->response_fields, WW_STR("location"));
 
-    if (x->status != 201 && x->status != 200)
+    if (x->status < 200 || x->status > 202)
         return;
     location = ww_without_origin(location);
-    if (x->status == 201 && ww_str_starts(location, WW_STR("/"))) {
+    if (x->status != 200 && ww_str_starts(location, WW_STR("/"))) {
         carry(m, l, WW_STR("Location"), ww_word(&m->normal, location), true);
         return;
     }

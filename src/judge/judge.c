@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define WORKERS_SEEN 256 /* workers that are compared with each other */
+
 struct ww_judge {
     struct ww_judge_config cfg;
     struct model m;
@@ -461,6 +463,44 @@ static bool crossed_unseen(const struct model *m)
     return false;
 }
 
+static bool lives(const struct ww_worker *w, int64_t from_us, int64_t to_us)
+{
+    return w->started_us < to_us && (w->ended_us == 0 || w->ended_us > from_us);
+}
+
+/* How many workers of the recording, whether they served or not, lived beside another while
+ * exchanges went on. A worker and its successor did not. */
+static size_t side_by_side(const struct ww_judge *j)
+{
+    const struct ww_verdict *v = &j->m.v;
+    int64_t from = v->step[0].started_us, to = v->step[v->steps - 1].ended_us;
+    size_t n = 0;
+
+    for (size_t i = 0; i < j->workers && i < WORKERS_SEEN; i++) {
+        bool beside = false;
+        const struct ww_worker *a = &j->worker[i];
+        for (size_t k = 0; k < j->workers && k < WORKERS_SEEN && !beside; k++) {
+            const struct ww_worker *b = &j->worker[k];
+            int64_t since = b->started_us > from ? b->started_us : from;
+            int64_t until = b->ended_us != 0 && b->ended_us < to ? b->ended_us : to;
+            beside = i != k && since < until && lives(a, since, until);
+        }
+        n += beside;
+    }
+    return n;
+}
+
+/* There was more than one worker to go to, and nobody went: by luck, or because a connection
+ * was kept. Under `sticky` that is what was asked for. */
+static size_t untested(const struct ww_judge *j)
+{
+    const struct ww_verdict *v = &j->m.v;
+
+    if (v->splits > 0 || strcmp(v->run.schedule, "sticky") == 0)
+        return 0;
+    return side_by_side(j);
+}
+
 /* Why nothing can be said, or absent. */
 static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
 {
@@ -488,6 +528,14 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
         return WW_STR(
             "no session was seen to go from one worker to another: the exchanges overlap "
             "or a worker is unknown");
+    size_t beside = untested(j);
+    if (beside > 1) {
+        return ww_arena_printf(
+            &m->arena,
+            "%zu workers ran and no session went from one to another: nothing "
+            "was put to the test (--schedule scatter does it every time)",
+            beside);
+    }
     return (ww_str){ 0 };
 }
 
@@ -513,7 +561,7 @@ static ww_str why_pass(struct ww_judge *j)
     if (v->workers == 1)
         return WW_STR("one worker served everything");
     if (v->splits == 0)
-        return WW_STR("no session changed its worker");
+        return WW_STR("no session changed its worker, as the schedule \"sticky\" asks for");
     return ww_arena_printf(&j->m.arena, "%zu split%s, no state lost", v->splits, s);
 }
 

@@ -38,6 +38,8 @@ struct run {
     struct jar jar[JARS_MAX];
     size_t jars;
     bool shared_key;
+    bool sticky;
+    bool multipart; /* what follows in this request are parts */
     int64_t now_us, last_start_us;
     uint64_t id;
     struct ww_exchange **exchange;
@@ -150,10 +152,28 @@ static void add_field(struct ww_exchange *x, struct ww_fields *f, const char *na
                   ww_arena_dup(&x->arena, value));
 }
 
+/* What has blanks in it stands in quotes. */
+static ww_str unquoted(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len >= 2 && text[0] == '"' && text[len - 1] == '"' ? ww_str_n(text + 1, len - 2)
+                                                              : ww_str_c(text);
+}
+
+static bool masks(const struct ww_finding *f, ww_str text)
+{
+    for (size_t i = 0; i < f->maskeds; i++) {
+        if (ww_str_find(f->masked[i], text) >= 0)
+            return true;
+    }
+    return false;
+}
+
 /* "Name:Value" */
 static void add_header(struct ww_exchange *x, struct ww_fields *f, const char *text)
 {
-    ww_str rest = ww_str_c(text), name;
+    ww_str rest = unquoted(text), name;
 
     if (ww_str_cut(&rest, ':', &name)) {
         ww_fields_add(f, &x->arena, ww_arena_dup(&x->arena, name),
@@ -264,6 +284,25 @@ static void give_token(struct run *r, struct jar *j, struct ww_exchange *x, cons
     add_body(x, &x->response_fields, &x->response_body, body.ptr, false);
 }
 
+/* "title=Sunset"; what is called file has a file's name. Under the boundary xYz. */
+static void add_part(struct ww_exchange *x, const char *text)
+{
+    ww_str rest = ww_str_c(text), name, old = x->request_body.bytes;
+    bool file = ww_str_starts(rest, WW_STR("file="));
+
+    ww_str_cut(&rest, '=', &name);
+    if (old.len > 7)
+        old.len -= 7; /* "--xYz--" */
+    x->request_body.bytes = ww_arena_printf(
+        &x->arena,
+        WW_STRF "--xYz\r\nContent-Disposition: form-data; name=\"" WW_STRF "\"%s" WW_STRF
+                "%s\r\n\r\n" WW_STRF "\r\n--xYz--",
+        WW_STRV(old), WW_STRV(name), file ? "; filename=\"" : "",
+        WW_STRV(file ? rest : WW_STR("")), file ? "\"\r\nContent-Type: image/jpeg" : "",
+        WW_STRV(file ? WW_STR("JFIF") : rest));
+    x->request_body.size = x->request_body.bytes.len;
+}
+
 static void request_word(struct run *r, const struct jar *j, struct ww_exchange *x,
                          const char *t, bool *with_cookies)
 {
@@ -280,6 +319,10 @@ static void request_word(struct run *r, const struct jar *j, struct ww_exchange 
         x->client = ww_arena_dup(&x->arena, ww_str_c(v));
     } else if (strcmp(t, "nocookie") == 0) {
         *with_cookies = false;
+    } else if (strcmp(t, "multipart") == 0) {
+        r->multipart = true;
+    } else if (r->multipart) {
+        add_part(x, t);
     } else if (strcmp(t, "overlap") == 0) {
         x->started_us = r->last_start_us + STEP_US / 2;
     } else {
@@ -361,6 +404,7 @@ static void exchange(struct run *r, char **t, size_t n)
     for (; i < n && strcmp(t[i], "->") != 0; i++) {
         request_word(r, j, x, t[i], &with_cookies);
     }
+    r->multipart = false;
     if (with_cookies)
         add_cookies(x, j);
     assert(i + 1 < n);
@@ -383,6 +427,7 @@ static void judge_now(struct run *r)
 {
     struct ww_run about = { .started_us = EPOCH_US };
 
+    snprintf(about.schedule, sizeof about.schedule, "%s", r->sticky ? "sticky" : "natural");
     if (r->verdict != NULL)
         return;
     r->cfg.rule = r->rules.rule;
@@ -410,24 +455,6 @@ static bool workers_are(const struct run *r, const struct ww_finding *f, const c
         i++;
     }
     return i == f->workers;
-}
-
-/* What has blanks in it stands in quotes. */
-static ww_str unquoted(const char *text)
-{
-    size_t len = strlen(text);
-
-    return len >= 2 && text[0] == '"' && text[len - 1] == '"' ? ww_str_n(text + 1, len - 2)
-                                                              : ww_str_c(text);
-}
-
-static bool masks(const struct ww_finding *f, ww_str text)
-{
-    for (size_t i = 0; i < f->maskeds; i++) {
-        if (ww_str_find(f->masked[i], text) >= 0)
-            return true;
-    }
-    return false;
 }
 
 static bool finding_is(const struct run *r, const struct ww_finding *f, const char *word)
@@ -581,6 +608,10 @@ static void line_run(struct run *r, char *text, size_t line)
         config(r, t[1]);
     } else if (strcmp(t[0], "rule") == 0) {
         rule(r, t + 1, n - 1, line);
+    } else if (strcmp(t[0], "worker") == 0 && n == 2) {
+        worker_of(r, t[1]);
+    } else if (strcmp(t[0], "schedule") == 0 && n == 2) {
+        r->sticky = strcmp(t[1], "sticky") == 0;
     } else if (strcmp(t[0], "restart") == 0 && n == 3) {
         restart(r, t[1], t[2]);
     } else if (strcmp(t[0], "wait") == 0 && n == 2) {

@@ -60,6 +60,23 @@ static uint32_t member_holding(struct model *m, uint32_t payload, uint32_t value
     return WW_NONE;
 }
 
+/* The scalars under a member of this name, wherever it stands. */
+static size_t scalars_under(const struct normal *n, uint32_t view, ww_str member)
+{
+    const struct view *v = &n->view[view];
+    size_t found = 0;
+
+    for (uint32_t i = 0; i < v->leaves; i++) {
+        ww_str rest = ww_word_text(n, v->leaf[i].path), name;
+        bool under = false;
+        while (!under && ww_str_cut(&rest, '/', &name)) {
+            under = ww_str_eq(name, member);
+        }
+        found += under;
+    }
+    return found;
+}
+
 bool ww_names_member(struct model *m, size_t write, const struct carried *what, size_t read)
 {
     const struct look *w = &m->look[write], *r = &m->look[read];
@@ -71,7 +88,11 @@ bool ww_names_member(struct model *m, size_t write, const struct carried *what, 
         uint32_t payload = m->cookie[w->set + i].payload;
         uint32_t member =
             payload == WW_NONE ? WW_NONE : member_holding(m, payload, what->value);
-        if (member != WW_NONE && ww_view_shows(&m->normal, r->view, member))
+        if (member == WW_NONE || !ww_view_shows(&m->normal, r->view, member))
+            continue;
+        /* As much under another form (translated, in capitals) is no loss. */
+        ww_str name = ww_word_text(&m->normal, member);
+        if (scalars_under(&m->normal, r->view, name) < scalars_under(&m->normal, payload, name))
             return true;
     }
     return false;

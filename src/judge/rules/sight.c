@@ -1,6 +1,8 @@
 /* judge: read-your-writes, whether a read shows a value, lacks it, or says nothing of it. */
 #include "read_your_writes.h"
 
+#define NAME_MIN 8 /* bytes of a name that occurs nowhere by chance */
+
 static bool is_paged(ww_str target)
 {
     static const char *const name[] = {
@@ -73,10 +75,26 @@ static bool has_member(const struct normal *n, uint32_t view, ww_str name)
     return false;
 }
 
+/* "item-f1288201": long, and letters and digits: it occurs nowhere by chance. */
+static bool is_name(const struct normal *n, uint32_t word)
+{
+    ww_str text = n->word[word].text;
+    size_t digits = 0, letters = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == ' ')
+            return false;
+        digits += c >= '0' && c <= '9';
+        letters += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+    return text.len >= NAME_MIN && digits > 1 && letters > 1;
+}
+
 /*
  * What an answer gave out is often a small number or an ordinary word, which occurs elsewhere
  * by chance: it must stand in a member of the same name; in a text it must be all there is,
- * under the same path. What nobody can guess may stand anywhere.
+ * under the same path. What is a name of its own may stand anywhere.
  */
 static bool fits(const struct model *m, size_t write, const struct carried *what, size_t read)
 {
@@ -85,7 +103,7 @@ static bool fits(const struct model *m, size_t write, const struct carried *what
     ww_str field = ww_str_from(ww_word_text(n, what->field), 7);
     uint32_t place = ww_view_place(n, r->view, what->value);
 
-    if (ww_is_unguessable(ww_word_text(n, what->value)))
+    if (is_name(n, what->value))
         return true;
     if (n->view[w->view].kind == VIEW_TEXT || n->view[w->view].leaves == 1) {
         return n->view[w->view].leaves == 1 && n->view[r->view].leaves == 1 &&
