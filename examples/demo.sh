@@ -66,7 +66,9 @@ build() {
     meson setup "$ROOT/build" "$ROOT" >"$log" 2>&1 || fail "meson setup failed" "$log"
   fi
   [ -x "$PROGRAM" ] || echo "building whichworker"
-  ninja -C "$ROOT/build" src/cli/whichworker >"$log" 2>&1 || fail "the build failed" "$log"
+  # The shim too: what is left in build/ is to be used, and `run` and `gate` load it.
+  ninja -C "$ROOT/build" src/cli/whichworker src/shim/libwhichworker-shim.so >"$log" 2>&1 \
+    || fail "the build failed" "$log"
 }
 
 # start_server LOG ENV…: gunicorn on a free port, with all its workers up; sets server and upstream.
