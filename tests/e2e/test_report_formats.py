@@ -127,6 +127,15 @@ def test_names_and_fingerprints_are_those_of_another_run(written, tmp_path):
     assert prints(again["sarif"]) == prints(written["sarif"])
 
 
+def test_a_filter_leaves_every_format_valid(lost, written, tmp_path):
+    selected = all_formats(lost, tmp_path, "--filter", "~split & ~m GET")
+    for name, check in formats.CHECKS.items():
+        check(selected[name])
+    entries = formats.check_har(selected["har"])["entries"]
+    assert 0 < len(entries) < len(formats.check_har(written["har"])["entries"])
+    assert all(e["_split"] or e["_findings"] for e in entries), "what matches, and the proofs"
+
+
 # ---- hostile traces: each of these in every field
 
 HOSTILE = {
