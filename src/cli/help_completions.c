@@ -168,7 +168,7 @@ static void zsh_option(struct ww_buf *out, const struct option_row *o)
         ww_buf_printf(out, "'(-%c --%s)'{-%c,--%s%s}'", o->letter, o->name, o->letter, o->name,
                       o->arg == NULL ? "" : "=");
     else
-        ww_buf_printf(out, "%s--%s%s", o->type == OPT_REPORTS ? "'*" : "'", o->name,
+        ww_buf_printf(out, "%s--%s%s", option_is_list(o) ? "'*" : "'", o->name,
                       o->arg == NULL ? "" : "=");
     ww_buf_add_char(out, '[');
     put_quoted(out, o->help, "[]\\");

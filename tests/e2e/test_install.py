@@ -111,7 +111,7 @@ def test_bash_offers_commands_options_and_values(script):
     need("bash")
     bash = script("bash")
     assert bash_completes(bash, "whichworker", "re") == {"report"}
-    for command in ("proxy", "report", "run", "doctor", "help"):
+    for command in ("proxy", "run", "gate", "report", "show", "doctor", "help"):
         assert bash_completes(bash, "whichworker", command, "--") == {"--" + o for o in options_of(command)}
     assert bash_completes(bash, "whichworker", "report", "--fail-on", "p") == {"proven", "possible"}
     assert bash_completes(bash, "whichworker", "report", "--fail-on", "=", "n") == {"none"}
