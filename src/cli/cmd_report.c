@@ -54,15 +54,18 @@ const struct command command_report = {
     .bit = FOR_REPORT,
     .help = "judge a recorded trace: what was split, what broke, why",
     .synopsis = "report [options] TRACE",
-    .text = "Judges the exchanges of a trace and says which sessions were served by several "
-            "workers,\n"
-            "which of them saw inconsistent state, the exchanges that prove it, the cause and "
-            "the fix.\n\n"
-            "Exit status: 0 pass, 1 findings at or above --fail-on, 2 inconclusive, 3 wrong "
-            "usage or an\n"
-            "unreadable trace, 4 it could not run. The last line of the text is always of the "
-            "form\n"
-            "'N passed, N failed, N inconclusive', counting the guarantees.",
+    .text =
+        "Judges the exchanges of a trace and says which sessions were served by several "
+        "workers,\n"
+        "which of them saw inconsistent state, the exchanges that prove it, the cause and "
+        "the fix.\n\n"
+        "Exit status: 0 pass, 1 findings at or above --fail-on or an upper bound of --require "
+        "passed,\n"
+        "2 inconclusive or a lower bound not reached, 3 wrong usage or an unreadable trace, 4 "
+        "it could\n"
+        "not run. The last line of the text is always of the form 'N passed, N failed, N "
+        "inconclusive',\n"
+        "counting the guarantees and what is required.",
     .examples = "  whichworker report cars.db\n"
                 "  whichworker report cars.db --format json --fail-on confirmed\n",
     .run = report_run,

@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -287,6 +288,19 @@ def test_the_tests_begin_when_every_worker_has_accepted(tmp_path, shared):
 
 
 @once_is_enough
+@pytest.mark.parametrize("program, command", [
+    ("node", "exec node cluster.js 4 rr"),  # the primary accepts, and hands over
+    ("unicorn", "echo worker_processes 4 > {conf}; exec unicorn -E none -l 127.0.0.1:{port} -c {conf} whoami.ru"),
+    ("gunicorn", "exec gunicorn -w 4 -k gthread --threads 4 --bind unix:{conf}.sock whoami:app"),
+])
+def test_every_worker_is_waited_for_behind_other_servers(tmp_path, program, command):
+    if not shutil.which(program):
+        pytest.skip("%s is not installed" % program)
+    gate = run(tmp_path, "true", backend=command.format(port=free_port(), conf=tmp_path / "conf"), status=2)
+    assert re.search(r"is ready, 4 workers;", gate.err)
+
+
+@once_is_enough
 def test_what_holds_the_socket_and_never_accepts_is_noted(tmp_path):
     holder = "import os, time; from socket import *; s = socket(); s.bind(('127.0.0.1', 0)); s.listen(9)\n" \
              "if os.fork() == 0: time.sleep(600)\n" \
@@ -524,6 +538,14 @@ def test_a_baseline_is_made_kept_expires_and_goes_stale(tmp_path, shared):
 
     updated = whichworker("report", sound, *options, "--update-baseline")
     assert updated.returncode == 0 and baseline.read_text().endswith("known: []\n")
+
+
+@once_is_enough
+def test_what_the_configuration_allows_is_shown_and_does_not_fail(tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("allow:\n  - route: GET /items\n    reason: a list for each worker is what we want\n")
+    gate = run(tmp_path, *SHOPPER, backend=gunicorn(), options=["--config", rules], status=0)
+    assert "a list for each worker is what we want" in " ".join(gate.err.split())
 
 
 @once_is_enough
