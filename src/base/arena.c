@@ -99,7 +99,8 @@ void *ww_arena_try(struct ww_arena *a, size_t bytes)
 
     b->used += padded;
     a->used += bytes;
-    return memset(p, 0, bytes);
+    /* The padding too: compiled patterns look at whole blocks, and at nothing left to chance. */
+    return memset(p, 0, padded);
 }
 
 void *ww_arena_alloc(struct ww_arena *a, size_t bytes)

@@ -3,6 +3,7 @@
 
 #define DECODED_MAX (4u << 20) /* bytes of a body that are looked at, as in the judge */
 #define LINE_MAX    (1u << 20) /* heads are limited long before */
+#define BLOCK       32         /* PCRE2's compiled patterns look at whole blocks of memory */
 
 static bool finds(const struct node *n, ww_str in)
 {
@@ -11,20 +12,30 @@ static bool finds(const struct node *n, ww_str in)
     return ww_re_match(n->re, in, 0, &whole, NULL);
 }
 
+/* What is in the buffer, and zeros behind it: nothing that is looked at depends on chance. */
+static bool finds_in(const struct node *n, struct ww_buf *b)
+{
+    char *room = ww_buf_room(b, BLOCK);
+
+    if (room != NULL)
+        memset(room, 0, BLOCK);
+    return finds(n, ww_buf_str(b));
+}
+
 /* Decoded if it can be; what cannot is looked at as it is. */
 static bool body_finds(const struct node *n, const struct ww_fields *f, const struct ww_body *b)
 {
     ww_str encoding = ww_fields_get(f, WW_STR("content-encoding"));
-    ww_str bytes = b->bytes;
     struct ww_buf decoded;
     bool found;
 
-    if (bytes.len == 0)
+    if (b->bytes.len == 0)
         return false;
-    ww_buf_init(&decoded, DECODED_MAX);
-    if (encoding.len > 0 && ww_content_decode(encoding, bytes, &decoded) != WW_DECODED_NOT)
-        bytes = ww_buf_str(&decoded);
-    found = finds(n, bytes);
+    ww_buf_init(&decoded, DECODED_MAX + BLOCK);
+    if (encoding.len > 0 && ww_content_decode(encoding, b->bytes, &decoded) != WW_DECODED_NOT)
+        found = finds_in(n, &decoded);
+    else
+        found = finds(n, b->bytes);
     ww_buf_release(&decoded);
     return found;
 }
@@ -41,7 +52,7 @@ static bool fields_find(const struct node *n, const struct ww_fields *f)
         ww_buf_add(&line, f->v[i].name);
         ww_buf_add_c(&line, ": ");
         ww_buf_add(&line, f->v[i].value);
-        found = finds(n, ww_buf_str(&line));
+        found = finds_in(n, &line);
     }
     ww_buf_release(&line);
     return found;
@@ -66,7 +77,7 @@ static bool url_finds(const struct node *n, const struct ww_exchange *x)
         ww_buf_add(&url, host);
     }
     ww_buf_add(&url, x->target);
-    found = finds(n, ww_buf_str(&url));
+    found = finds_in(n, &url);
     ww_buf_release(&url);
     return found;
 }

@@ -368,7 +368,10 @@ static struct node *parse_operator(struct parse *p)
     if (!take_word(p, &word))
         return NULL;
     if (word.len == 0)
-        return wrong(p, at, "~%s wants %s", o->name, o->wants);
+        return wrong(p, at, "~%s wants %s%s", o->name, o->wants,
+                     o->argument == ARG_PATTERN && (peek(p, 0) == '(' || peek(p, 0) == ')')
+                         ? "; one with parentheses stands between quotes"
+                         : "");
     return set_argument(p, n, o, word, at);
 }
 

@@ -292,6 +292,7 @@ static const struct {
     { "~", 0, "there is no operator ~" },
     { "~u", 2, "~u wants a pattern" },
     { "~u & ~m GET", 3, "~u wants a pattern" },
+    { "~u (a|b)", 3, "one with parentheses stands between quotes" },
     { "~m GET &", 8, "a filter is missing here" },
     { "| ~m GET", 0, "a filter is missing here" },
     { "!", 1, "a filter is missing here" },
