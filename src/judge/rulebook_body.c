@@ -2,9 +2,13 @@
  */
 #include "rulebook.h"
 
+#include <whichworker/units.h>
+
 #include <jansson.h>
 
-#define MATCHES_MAX 65536 /* matches of a pattern that are taken out of one text */
+#define BODY_MAX_US       2000000
+#define LOOKS_FOR_A_CLOCK 4
+#define MATCHES_MAX       65536 /* matches of a pattern that are taken out of one text */
 
 /* ---- JSON */
 
@@ -101,33 +105,54 @@ static bool drop_member(json_t *v, const char *name)
 
 /* ---- text */
 
-/* The text without what the pattern matches, into out. False if nothing does. */
-static bool without(struct ww_re *re, ww_str text, struct ww_buf *out)
+/* What one body may cost: a pattern has limits for one match, and a body may have many. */
+struct cutting {
+    struct ww_re *re;
+    struct ww_buf work; /* owned */
+    int64_t deadline_us;
+    size_t looks;
+    bool late; /* what is left is not what the user meant: nothing is compared */
+};
+
+static void cutting_init(struct cutting *c, size_t max)
+{
+    *c = (struct cutting){ .deadline_us = ww_clock_mono_us() + BODY_MAX_US };
+    ww_buf_init(&c->work, max);
+}
+
+static bool look(struct cutting *c, ww_str text, size_t from, ww_str *out)
+{
+    if (++c->looks % LOOKS_FOR_A_CLOCK == 0 && ww_clock_mono_us() > c->deadline_us)
+        c->late = true;
+    return !c->late && ww_re_match(c->re, text, from, out, NULL);
+}
+
+/* The text without what the pattern matches, into c->work. False if nothing does. */
+static bool without(struct cutting *c, ww_str text)
 {
     size_t from = 0, copied = 0, matches = 0;
     ww_str whole;
 
-    ww_buf_clear(out);
-    while (from <= text.len && matches < MATCHES_MAX &&
-           ww_re_match(re, text, from, &whole, NULL)) {
+    ww_buf_clear(&c->work);
+    while (from <= text.len && matches < MATCHES_MAX && look(c, text, from, &whole)) {
         size_t at = (size_t)(whole.ptr - text.ptr);
-        ww_buf_add(out, ww_str_n(text.ptr + copied, at - copied));
+        ww_buf_add(&c->work, ww_str_n(text.ptr + copied, at - copied));
         copied = at + whole.len;
         from = whole.len > 0 ? copied : at + 1;
         matches += whole.len > 0;
     }
-    ww_buf_add(out, ww_str_from(text, copied));
+    ww_buf_add(&c->work, ww_str_from(text, copied));
     return matches > 0;
 }
 
-static bool drop_number(json_t *v, struct ww_re *re, struct ww_buf *work)
+static bool drop_number(json_t *v, struct cutting *c)
 {
     char text[40];
     int len = json_is_integer(v)
                   ? snprintf(text, sizeof text, "%lld", (long long)json_integer_value(v))
                   : snprintf(text, sizeof text, "%.15g", json_real_value(v));
 
-    if (!without(re, ww_str_n(text, (size_t)len), work))
+    if (!without(c, ww_str_n(text, (size_t)len)))
         return false;
     if (json_is_integer(v)) {
         json_integer_set(v, 0);
@@ -138,7 +163,7 @@ static bool drop_number(json_t *v, struct ww_re *re, struct ww_buf *work)
 }
 
 /* The scalars of a value without what matches; a number of which something matches is 0. */
-static bool drop_matches(json_t *v, struct ww_re *re, struct ww_buf *work)
+static bool drop_matches(json_t *v, struct cutting *c)
 {
     bool hit = false;
     const char *key;
@@ -146,20 +171,19 @@ static bool drop_matches(json_t *v, struct ww_re *re, struct ww_buf *work)
     json_t *child;
 
     if (json_is_string(v)) {
-        ww_str text = ww_str_n(json_string_value(v), json_string_length(v));
-        hit = without(re, text, work);
+        hit = without(c, ww_str_n(json_string_value(v), json_string_length(v)));
         if (hit)
-            json_string_setn_nocheck(v, work->len > 0 ? work->ptr : "", work->len);
+            json_string_setn_nocheck(v, c->work.len > 0 ? c->work.ptr : "", c->work.len);
     } else if (json_is_number(v)) {
-        hit = drop_number(v, re, work);
+        hit = drop_number(v, c);
     }
     json_object_foreach(v, key, child)
     {
-        hit |= drop_matches(child, re, work);
+        hit |= drop_matches(child, c);
     }
     json_array_foreach(v, i, child)
     {
-        hit |= drop_matches(child, re, work);
+        hit |= drop_matches(child, c);
     }
     return hit;
 }
@@ -171,13 +195,15 @@ static void touch(struct rule_set *touched, uint32_t rule)
     touched->rule[touched->rules++] = rule;
 }
 
-static bool ignore_in(struct user *u, json_t *v, struct ww_buf *work)
+static bool ignore_in(struct user *u, json_t *v, struct cutting *c)
 {
     struct pointing p = { .user = u };
     char name[WW_NAME_MAX];
 
-    if (u->pattern != NULL)
-        return drop_matches(v, u->pattern, work);
+    if (u->pattern != NULL) {
+        c->re = u->pattern;
+        return drop_matches(v, c);
+    }
     if (u->pointed) {
         point(&p, v, 0);
         return p.hit;
@@ -249,35 +275,37 @@ static enum left probe(struct rulebook *b, const struct rule_set *set, json_t *v
 static enum left ignore_text(struct rulebook *b, const struct rule_set *set, ww_str text,
                              struct rule_set *touched)
 {
-    struct ww_buf work;
+    struct cutting c;
     enum left left = LEFT_AS_IS;
 
-    ww_buf_init(&work, b->body.max);
+    cutting_init(&c, b->body.max);
     for (size_t i = 0; i < set->rules; i++) {
-        struct user *u = &b->user[set->rule[i]];
-        if (u->pattern == NULL || !without(u->pattern, text, &work))
+        c.re = b->user[set->rule[i]].pattern;
+        if (c.re == NULL || !without(&c, text))
             continue;
         touch(touched, set->rule[i]);
         ww_buf_clear(&b->body);
-        ww_buf_add(&b->body, ww_buf_str(&work));
+        ww_buf_add(&b->body, ww_buf_str(&c.work));
         text = ww_buf_str(&b->body);
         left = LEFT_TEXT;
     }
-    ww_buf_release(&work);
-    return left;
+    ww_buf_release(&c.work);
+    return c.late ? LEFT_NOTHING : left;
 }
 
 static enum left ignore_json(struct rulebook *b, const struct rule_set *set, json_t *v,
                              struct rule_set *touched)
 {
-    struct ww_buf work;
+    struct cutting c;
 
-    ww_buf_init(&work, b->body.max);
+    cutting_init(&c, b->body.max);
     for (size_t i = 0; i < set->rules; i++) {
-        if (ignore_in(&b->user[set->rule[i]], v, &work))
+        if (ignore_in(&b->user[set->rule[i]], v, &c))
             touch(touched, set->rule[i]);
     }
-    ww_buf_release(&work);
+    ww_buf_release(&c.work);
+    if (c.late)
+        return LEFT_NOTHING;
     return touched->rules > 0 ? write_json(b, v) : LEFT_AS_IS;
 }
 

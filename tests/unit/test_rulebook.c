@@ -2,6 +2,8 @@
 #include "check.h"
 #include "rulebook.h"
 
+#include <whichworker/units.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -268,6 +270,30 @@ static void what_is_deep_or_long_is_bounded(void **state)
     free(deep);
 }
 
+/* A thousand strings, each of which costs a hostile pattern its whole limit. */
+static void a_body_costs_a_few_seconds_at_most(void **state)
+{
+    static const char piece[] = "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\",";
+    size_t pieces = 4000, each = sizeof(piece) - 1, len = 1 + pieces * each;
+    char *body = calloc(1, len + 4);
+    bool changed;
+    int64_t before = ww_clock_mono_us();
+
+    (void)state;
+    assert_non_null(body);
+    body[0] = '[';
+    for (size_t i = 0; i < pieces; i++)
+        memcpy(body + 1 + i * each, piece, each);
+    memcpy(body + len, "1]", 2);
+
+    char *left = left_of(PATTERN("(a|aa)+$"), JSON, ww_str_n(body, len + 2), &changed);
+
+    assert_null(left);
+    assert_true(changed);
+    assert_true(ww_clock_mono_us() - before < 30 * (int64_t)1000000);
+    free(body);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_pointer_takes_out_what_it_names),
     cmocka_unit_test(a_member_goes_at_any_depth),
@@ -296,6 +322,7 @@ static const struct CMUnitTest tests[] = {
     ROUTE("/a{b", "GET", "/a{b", true),
     ROUTE("/\xc3\xa4", "GET", "/\xc3\xa4", true),
     cmocka_unit_test(what_is_deep_or_long_is_bounded),
+    cmocka_unit_test(a_body_costs_a_few_seconds_at_most),
 };
 
 int main(void)
