@@ -17,13 +17,20 @@
 #define NUMBERS_MAX     32 /* numbers of one view */
 #define TELLING_ENOUGH  64
 
-#define MATCHED_LIKELY 3
-#define MATCHED_COUNTED                                                                        \
-    2 /* where each worker's number is what it has served since the beginning */
+/* Each of so many steps could have been of another size or in the other direction; a number
+ * that goes up and down by itself does not keep step for long. */
+#define MATCHED_LIKELY  6
+#define MATCHED_CERTAIN 10
 #define TELLING_LIKELY  4
-#define MATCHED_CERTAIN 8
 #define TELLING_CERTAIN 6
-#define FALLS_CERTAIN   3
+#define MATCHED_COUNTED                                                                        \
+    4                   /* of them, where it is all that each worker has served in the trace */
+#define MOVES_OF_ONE  2 /* on each of two workers: three values in a row */
+#define FALLS_CERTAIN 3
+
+/* A page of metrics that calls a number a counter leaves no doubt that it should only grow. */
+#define MATCHED_DECLARED 1
+#define TELLING_DECLARED 3
 
 /* An exchange that may have been counted; in the index ordered by group, route, worker, step.
  */
@@ -38,32 +45,33 @@ struct event {
 struct candidate {
     uint32_t route;
     double slope;
-    unsigned matched; /* pairs of readings of one worker between which it moved as it should */
     unsigned
-        telling; /* pairs between which others served the same, and it did not count them */
-    uint32_t witnesses; /* workers of either, as bits */
+        matched; /* readings of which it moved as it should since the worker's one before */
+    unsigned
+        telling; /* readings before which others served the same, and it did not count it */
     bool wrong;
-    bool counted; /* also each worker's first reading is as much as it had served by then */
+    bool counted; /* the first readings are right, too */
 };
 
-/* A worker's newest reading. */
-struct reading {
+/* What one worker showed. */
+struct reader {
     size_t worker;
-    size_t step;
-    double value;
+    size_t first, last; /* steps */
+    double first_value, last_value;
+    unsigned moves;
 };
 
 /* One number, of one place. */
 struct series {
     size_t group;
     uint32_t scope, path;
-    struct reading first[WORKERS_MAX];
-    struct reading last[WORKERS_MAX];
-    size_t workers;
-    struct candidate candidate[CANDIDATES_MAX];
-    size_t candidates;
+    struct reader *reader;
+    size_t readers, reader_cap;
+    struct candidate *candidate;
+    size_t candidates, candidate_cap;
     bool guessed; /* the number has moved: the candidates are chosen */
     bool hopeless;
+    bool declared; /* the page itself says that it is a counter */
     struct candidate best;
     bool proven;
     /* of the second walk */
@@ -226,8 +234,11 @@ static void add_candidate(struct series *s, uint32_t route)
         if (s->candidate[i].route == route)
             return;
     }
-    if (s->candidates < CANDIDATES_MAX)
-        s->candidate[s->candidates++] = (struct candidate){ .route = route };
+    if (s->candidates == CANDIDATES_MAX)
+        return;
+    s->candidate =
+        ww_grow(s->candidate, s->candidates + 1, &s->candidate_cap, sizeof *s->candidate);
+    s->candidate[s->candidates++] = (struct candidate){ .route = route };
 }
 
 /* The number has moved for the first time: by what its worker served meanwhile. */
@@ -245,9 +256,10 @@ static void guess(const struct tallies *t, struct series *s, size_t a, size_t b)
 }
 
 /* One worker's next reading against what each candidate says that it should be. */
-static void test(const struct tallies *t, struct series *s, size_t k, size_t b, double value)
+static void test(const struct tallies *t, struct series *s, const struct reader *r, size_t b,
+                 double value)
 {
-    double moved = value - s->last[k].value;
+    double moved = value - r->last_value;
     bool any = false;
 
     for (size_t i = 0; i < s->candidates; i++) {
@@ -255,8 +267,7 @@ static void test(const struct tallies *t, struct series *s, size_t k, size_t b, 
         if (c->wrong)
             continue;
         any = true;
-        struct span span =
-            span_of(t, s, c->route, s->last[k].step, b, c->telling < TELLING_ENOUGH);
+        struct span span = span_of(t, s, c->route, r->last, b, c->telling < TELLING_ENOUGH);
         if (span.vague)
             continue;
         if (c->slope == 0 && span.own > 0)
@@ -265,10 +276,31 @@ static void test(const struct tallies *t, struct series *s, size_t k, size_t b, 
             fabs(moved - c->slope * (double)span.own) > 1e-6 || (span.own > 0 && c->slope == 0);
         c->matched += span.own > 0;
         c->telling += span.others > 0;
-        if (span.own > 0 || span.others > 0)
-            c->witnesses |= 1u << k;
     }
     s->hopeless = !any;
+}
+
+/* "type NAME" says counter, of "metric NAME{labels}", or of "metric NAME_total". */
+static bool is_declared(struct model *m, uint32_t view, uint32_t path)
+{
+    ww_str rest = ww_word_text(&m->normal, path), name;
+    uint32_t counter = ww_word(&m->normal, WW_STR("counter"));
+
+    if (!ww_str_starts(rest, WW_STR("metric ")))
+        return false;
+    rest = ww_str_from(rest, 7);
+    ww_str_cut(&rest, '{', &name);
+    for (int i = 0; i < 2; i++) {
+        ww_str type = ww_arena_printf(&m->arena, "type " WW_STRF, WW_STRV(name));
+        const struct view *v = &m->normal.view[view];
+        uint32_t at = ww_view_first(&m->normal, view, ww_word(&m->normal, type));
+        if (at < v->leaves && ww_str_eq(ww_word_text(&m->normal, v->leaf[at].path), type))
+            return v->leaf[at].value == counter;
+        if (!ww_str_ends(name, WW_STR("_total")))
+            return false;
+        name = ww_str_upto(name, name.len - 6);
+    }
+    return false;
 }
 
 static struct series *series_of(struct tallies *t, size_t group, uint32_t scope, uint32_t path)
@@ -287,82 +319,115 @@ static struct series *series_of(struct tallies *t, size_t group, uint32_t scope,
     return &t->series[t->n++];
 }
 
-/* The worker's place in the series; WORKERS_MAX if there are too many. */
-static size_t reader_of(const struct series *s, size_t worker)
+/* What its worker showed before; NULL: nothing. */
+static struct reader *reader_of(const struct series *s, size_t worker)
 {
-    size_t k = 0;
-
-    while (k < s->workers && s->last[k].worker != worker) {
-        k++;
+    for (size_t k = 0; k < s->readers; k++) {
+        if (s->reader[k].worker == worker)
+            return &s->reader[k];
     }
-    return k;
+    return NULL;
 }
 
-static void note_reading(struct series *s, size_t k, size_t worker, size_t step, double value)
+static void note_reading(struct series *s, struct reader *r, size_t worker, size_t step,
+                         double value)
 {
-    if (k == s->workers) {
-        s->first[k] = (struct reading){ worker, step, value };
-        s->workers++;
+    if (r == NULL && s->readers == WORKERS_MAX)
+        return;
+    if (r == NULL) {
+        s->reader = ww_grow(s->reader, s->readers + 1, &s->reader_cap, sizeof *s->reader);
+        r = &s->reader[s->readers++];
+        *r = (struct reader){
+            .worker = worker, .first = step, .first_value = value, .last_value = value
+        };
     }
-    s->last[k] = (struct reading){ worker, step, value };
+    r->moves += value != r->last_value;
+    r->last = step;
+    r->last_value = value;
 }
 
 static void guess_number(struct tallies *t, struct series *s, size_t step, double value)
 {
-    size_t worker = t->m->v.step[step].worker, k = reader_of(s, worker);
+    size_t worker = t->m->v.step[step].worker;
+    struct reader *r = s->guessed ? NULL : reader_of(s, worker);
 
-    if (k == WORKERS_MAX || s->guessed)
-        return;
-    if (k < s->workers && s->last[k].value != value)
-        guess(t, s, s->last[k].step, step);
-    note_reading(s, k, worker, step, value);
     if (s->guessed)
-        s->workers = 0; /* the readings are taken anew */
+        return;
+    if (r != NULL && r->last_value != value) {
+        guess(t, s, r->last, step);
+        s->declared = is_declared(t->m, t->m->look[step].view, s->path);
+    }
+    note_reading(s, r, worker, step, value);
+    if (s->guessed)
+        s->readers = 0; /* the readings are taken anew */
 }
 
 static void test_number(struct tallies *t, struct series *s, size_t step, double value)
 {
-    size_t worker = t->m->v.step[step].worker, k = reader_of(s, worker);
+    size_t worker = t->m->v.step[step].worker;
 
-    if (k == WORKERS_MAX || !s->guessed || s->hopeless)
+    if (!s->guessed || s->hopeless)
         return;
-    if (k < s->workers)
-        test(t, s, k, step, value);
-    note_reading(s, k, worker, step, value);
+    struct reader *r = reader_of(s, worker);
+    if (r != NULL)
+        test(t, s, r, step, value);
+    note_reading(s, r, worker, step, value);
 }
 
 /* ---- which of them count for themselves */
 
-/* A worker that is as young as the trace shows by its first reading, too, what it counts. */
+/* Workers that are as young as the trace show by their first reading, too, what they count. */
 static void add_beginnings(const struct tallies *t, const struct series *s, struct candidate *c)
 {
     struct candidate more = *c;
 
-    for (size_t k = 0; k < s->workers; k++) {
-        const struct reading *first = &s->first[k];
-        struct span span = span_of(t, s, c->route, BEGINNING, first->step, true);
-        if (span.vague || fabs(first->value - c->slope * (double)span.own) > 1e-6)
+    for (size_t k = 0; k < s->readers; k++) {
+        const struct reader *r = &s->reader[k];
+        struct span span = span_of(t, s, c->route, BEGINNING, r->first, true);
+        if (span.vague || fabs(r->first_value - c->slope * (double)span.own) > 1e-6)
             return;
         more.matched += span.own > 0;
         more.telling += span.others > 0;
-        if (span.own > 0 || span.others > 0)
-            more.witnesses |= 1u << k;
     }
     *c = more;
     c->counted = true;
 }
 
+/* On how many workers it grew: from nothing, where all that they served is counted. */
+static size_t growing(const struct series *s, bool from_nothing)
+{
+    size_t n = 0;
+
+    for (size_t k = 0; k < s->readers; k++) {
+        const struct reader *r = &s->reader[k];
+        n += from_nothing ? r->last_value != 0 : r->moves >= MOVES_OF_ONE;
+    }
+    return n;
+}
+
+/* What the very reading makes grow always has something to count, and proves less. */
+static bool is_enough(const struct tallies *t, const struct series *s,
+                      const struct candidate *c)
+{
+    bool by_itself = s->readers > 0 && t->m->look[s->reader[0].first].route == c->route;
+    bool counted = c->counted && !by_itself;
+
+    if (s->declared)
+        return c->matched >= MATCHED_DECLARED && c->telling >= TELLING_DECLARED;
+    return growing(s, counted) > 1 && c->telling >= TELLING_LIKELY &&
+           c->matched >= (counted ? MATCHED_COUNTED : MATCHED_LIKELY);
+}
+
 static void settle(const struct tallies *t, struct series *s)
 {
-    for (size_t i = 0; i < s->candidates && !s->hopeless; i++) {
+    if (s->hopeless)
+        return;
+    for (size_t i = 0; i < s->candidates; i++) {
         struct candidate *c = &s->candidate[i];
         if (c->wrong || c->slope == 0)
             continue;
         add_beginnings(t, s, c);
-        bool several = (c->witnesses & (c->witnesses - 1)) != 0;
-        bool enough = c->matched >= (c->counted ? MATCHED_COUNTED : MATCHED_LIKELY);
-        if (several && enough && c->telling >= TELLING_LIKELY &&
-            (!s->proven || c->telling > s->best.telling)) {
+        if (is_enough(t, s, c) && (!s->proven || c->telling > s->best.telling)) {
             s->best = *c;
             s->proven = true;
         }
@@ -487,6 +552,10 @@ static void check(struct model *m)
         const struct series *s = &t.series[i];
         if (s->proven && s->table.changed_lost > 0 && s->table.same_lost == 0)
             claim_tally(m, s);
+    }
+    for (size_t i = 0; i < t.n; i++) {
+        free(t.series[i].reader);
+        free(t.series[i].candidate);
     }
     ww_map_release(&t.at);
     free(t.event);
