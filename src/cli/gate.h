@@ -47,6 +47,7 @@ struct gate {
     int signum;        /* of GATE_SIGNALLED */
     bool test_is_ours; /* of our process group, since it has the terminal */
     bool test_ran;     /* was started */
+    bool unready;      /* it is the backend that was not */
     bool test_over;    /* has ended */
     bool is_recorded;  /* there is a trace */
     int64_t test_us;   /* how long it took; its start while it runs */

@@ -66,9 +66,7 @@ static void tell_backend(const struct gate *g, struct ww_buf *out)
 {
     size_t before = out->len;
 
-    if (g->backend.child.status == 0 && g->end != GATE_COULD_NOT)
-        return;
-    if (g->end != GATE_BACKEND_DIED && g->end != GATE_COULD_NOT)
+    if (!g->unready && g->end != GATE_BACKEND_DIED)
         return;
     ww_buf_add_c(out, "whichworker: the last lines of the backend's output:\n");
 

@@ -256,6 +256,7 @@ static void play(struct gate *g, struct ww_preload *preload, const char *shim)
                                  .ctx = g };
     int r = get_ready(g, preload, shim, &err);
 
+    g->unready = r < 0;
     if (r == BACKEND_STOPPED) {
         g->end = GATE_SIGNALLED;
         g->signum = g->backend.stopped_by;
