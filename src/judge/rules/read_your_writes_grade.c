@@ -58,6 +58,9 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
         return WW_POSSIBLE;
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
+    /* Others show such values, too: whether they do must at least follow the worker. */
+    if (t->table.changed_kept > 0 && !l->before && ww_table_odds(&t->table) > ODDS_LIKELY)
+        return WW_POSSIBLE;
     if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
         return WW_LIKELY;
     return is_certain(m, r, from) ? WW_CONFIRMED : WW_LIKELY;
