@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -82,11 +83,34 @@ static int create(struct place *p, bool is_private)
     return with_name(p, is_private ? create_private : create_public);
 }
 
+/*
+ * The descriptor that a path names, or -1. It may lead to a file, as /dev/stdout does behind ">
+ * FILE"; to open that anew would be to write from its beginning, over what others have written.
+ */
+static int descriptor_of(ww_str path)
+{
+    static const char *const directories[] = { "/dev/fd/", "/proc/self/fd/" };
+    uint64_t fd;
+
+    if (ww_str_eq(path, WW_STR("-")) || ww_str_eq(path, WW_STR("/dev/stdout")))
+        return STDOUT_FILENO;
+    if (ww_str_eq(path, WW_STR("/dev/stderr")))
+        return STDERR_FILENO;
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        if (ww_str_starts(path, ww_str_c(directories[i])) &&
+            ww_str_u64(ww_str_from(path, strlen(directories[i])), &fd) && fd <= INT_MAX)
+            return (int)fd;
+    }
+    return -1;
+}
+
 static int open_direct(struct place *p)
 {
+    int named = descriptor_of(ww_str_c(p->path));
+
     p->direct = true;
-    if (strcmp(p->path, "-") == 0)
-        p->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (named >= 0)
+        p->fd = fcntl(named, F_DUPFD_CLOEXEC, 3);
     else
         p->fd = open(p->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     return p->fd < 0 ? -1 : 0;
@@ -109,7 +133,7 @@ int place_open(struct place *p, ww_str path, bool is_private, struct ww_err *err
     if (is_there && S_ISDIR(st.st_mode)) {
         errno = EISDIR;
         r = -1;
-    } else if (strcmp(p->path, "-") == 0 || (is_there && !S_ISREG(st.st_mode))) {
+    } else if (descriptor_of(path) >= 0 || (is_there && !S_ISREG(st.st_mode))) {
         r = open_direct(p);
     } else {
         resolve(p);
@@ -158,7 +182,7 @@ int place_check(ww_str path, struct ww_err *err)
 
     /* A pipe is not opened to try it: that would wait for its reader. */
     start(&p, path);
-    if (strcmp(p.path, "-") != 0 && stat(p.path, &st) == 0 && !S_ISREG(st.st_mode) &&
+    if (descriptor_of(path) < 0 && stat(p.path, &st) == 0 && !S_ISREG(st.st_mode) &&
         !S_ISDIR(st.st_mode)) {
         if (access(p.path, W_OK) < 0)
             r = fail(&p, err);

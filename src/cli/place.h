@@ -14,8 +14,9 @@ struct place {
     bool direct; /* no file (standard output, a pipe, a device): bytes go there as they come */
 };
 
-/* path "-" is standard output. `is_private`: 0600, whatever the umask. WW_ESYSTEM and the
- * reason; nothing is left to close then. */
+/* path "-" is standard output, /dev/fd/N and their like the descriptor that is open already.
+ * `is_private`: 0600, whatever the umask. WW_ESYSTEM and the reason; nothing is left to close
+ * then. */
 int place_open(struct place *p, ww_str path, bool is_private, struct ww_err *err);
 
 /* Makes durable what was written, and puts it in its place; a file that was there is replaced.

@@ -210,6 +210,25 @@ static void a_device_stays_a_device(void **state)
     assert_int_equal(place_check(WW_STR("/dev/null"), &b->err), WW_OK);
 }
 
+/* As with "> FILE" and /dev/stdout. */
+static void a_descriptor_is_written_to_and_not_replaced(void **state)
+{
+    struct box *b = *state;
+    char path[64];
+    struct stat before, after;
+    int fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &before), 0);
+    assert_int_equal(write(fd, "before ", 7), 7);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    put(b, path, "text");
+    assert_int_equal(stat(b->path, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_holds(b->path, "before text");
+    close(fd);
+}
+
 static void a_pipe_is_not_waited_for(void **state)
 {
     struct box *b = *state;
@@ -283,6 +302,7 @@ int main(void)
         IN_BOX(a_link_is_followed),
         IN_BOX(what_shows_bodies_is_the_owners_alone),
         IN_BOX(a_device_stays_a_device),
+        IN_BOX(a_descriptor_is_written_to_and_not_replaced),
         IN_BOX(a_pipe_is_not_waited_for),
         IN_BOX(a_place_that_cannot_be_is_told_at_once),
         IN_BOX(a_renderer_that_fails_leaves_nothing),
