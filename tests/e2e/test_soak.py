@@ -31,7 +31,7 @@ def load(proxy, total):
 
 @pytest.mark.soak
 def test_memory_stays_flat(start):
-    proxy = start(Proxy, start(Gunicorn, workers=2).address, "--quiet")
+    proxy = start(Proxy, start(Gunicorn, workers=2).address, "--quiet", "--no-judge")
     done = load(proxy, REQUESTS // 10)
     early = proxy.memory()
     done += load(proxy, REQUESTS - done)
@@ -39,6 +39,20 @@ def test_memory_stays_flat(start):
     print("%d requests: %d KiB, then %d KiB" % (done, early // 1024, late // 1024))
     assert late - early < ALLOWED_GROWTH
     assert proxy.stop() == 0
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(SANITIZED, reason="freed memory is kept for a while there")
+def test_what_is_judged_while_it_runs_does_not_grow(start):
+    proxy = start(Proxy, start(Gunicorn, workers=2).address, "--quiet", "--live-window", "300")
+    done = load(proxy, 3000)  # ten windows
+    early = proxy.memory()
+    done += load(proxy, REQUESTS - done)
+    late = proxy.memory()
+    print("%d requests: %d KiB, then %d KiB" % (done, early // 1024, late // 1024))
+    assert late - early < ALLOWED_GROWTH
+    assert proxy.stop() == 0
+    assert "among the newest 300 exchanges" in proxy.text()
 
 
 @pytest.mark.soak
