@@ -38,6 +38,7 @@ struct state {
 
 struct handles {
     struct model *m;
+    uint32_t path; /* the field of what stands in the path */
     struct ww_map relation_at, state_at;
     struct relation *relation;
     size_t relations, relation_cap;
@@ -203,6 +204,10 @@ static void settle_use(struct handles *h, const struct handle_use *u, uint32_t r
     struct relation *r = relation_of(h, route, u->field);
     struct state *s = state_of(h, u->word, route);
 
+    /* On a path, all methods ask the same: is it there? */
+    if (u->field == h->path && how == OUTCOME_REFUSED && m->v.step[u->step].status != 404 &&
+        m->v.step[u->step].status != 410)
+        return;
     if (how == OUTCOME_GRANTED) {
         on_granted(h, r, s, u, home);
     } else if (how == OUTCOME_REFUSED) {
@@ -222,6 +227,15 @@ static bool is_fair(const struct handles *h, const struct handle_use *u)
            !ww_restarted_since(h->m, u->issued, u->step);
 }
 
+/* "PATCH /files/{id}" to "/files/{id}" */
+static uint32_t template_of(struct model *m, uint32_t route)
+{
+    ww_str text = ww_word_text(&m->normal, route), method;
+
+    ww_str_cut(&text, ' ', &method);
+    return ww_word(&m->normal, text);
+}
+
 static void walk(struct handles *h)
 {
     struct model *m = h->m;
@@ -233,7 +247,7 @@ static void walk(struct handles *h)
             const struct handle_use *u = &m->use[next];
             if (m->v.step[i].worker == WW_NO_WORKER || m->blamed[i] || !is_fair(h, u))
                 continue;
-            settle_use(h, u, l->route);
+            settle_use(h, u, u->field == h->path ? template_of(m, l->route) : l->route);
             if (u->credential)
                 settle_use(h, u, WW_NONE);
             bool ends =
@@ -335,7 +349,7 @@ static void claim_relation(struct model *m, const struct relation *r)
 
 static void check(struct model *m)
 {
-    struct handles h = { .m = m };
+    struct handles h = { .m = m, .path = ww_word(&m->normal, WW_STR("path")) };
 
     ww_map_init(&h.relation_at);
     ww_map_init(&h.state_at);

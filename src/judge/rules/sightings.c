@@ -2,8 +2,7 @@
  * when. */
 #include "read_your_writes.h"
 
-#define FLIPS_MIN   2 /* shown, missing, shown: neither late nor expired */
-#define FLIPS_COUNT 3 /* once more: every read counts, not only every value */
+#define FLIPS_MIN 2 /* shown, missing, shown: neither late nor expired */
 
 void ww_sightings_add(struct sightings *s, const struct model *m, size_t write, size_t read,
                       bool shown)
@@ -42,14 +41,13 @@ static double odds_of(const struct sightings *s)
 {
     struct ww_table t = { .changed_lost = s->away, .same_kept = s->home };
 
-    return s->flips >= FLIPS_COUNT ? ww_table_odds(&t) : 1 / (double)s->n;
+    return ww_table_odds(&t);
 }
 
 /*
  * A value that appears late was being written, one that disappears has expired or was pushed
  * out, one that shows once was a notice. Lost, back and lost again, or there, gone and there
- * again, is none of these. That it is the writer's worker that has it, and of the others none,
- * has a chance of one in as many as were asked; with more to and fro the reads count.
+ * again, is none of these.
  */
 void ww_sightings_settle(const struct sightings *s, const struct model *m, size_t write,
                          struct relation *r)
