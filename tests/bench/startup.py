@@ -3,6 +3,7 @@
 
 With a trace, as one would use it; the backend runs already. Prints least, median and most.
 """
+import resource
 import socket
 import statistics
 import subprocess
@@ -74,11 +75,13 @@ def main():
         upstream = int(origin.stdout.readline())
         with tempfile.TemporaryDirectory() as directory:
             ms = sorted(1000 * measure(upstream, directory, i) for i in range(RUNS))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of the proxies: they have ended
     finally:
         origin.kill()
         origin.wait()
-    print("start to first forwarded answer, %d runs: least %.1f ms, median %.1f ms, most %.1f ms"
-          % (RUNS, ms[0], statistics.median(ms), ms[-1]))
+    print("start to first forwarded answer, %d runs: least %.1f ms, median %.1f ms, most %.1f ms; "
+          "%.1f ms of CPU each" % (RUNS, ms[0], statistics.median(ms), ms[-1],
+                                   1000 * (used.ru_utime + used.ru_stime) / RUNS))
 
 
 if __name__ == "__main__":

@@ -558,11 +558,12 @@ def test_thresholds_decide_as_they_mean_and_report_agrees(tmp_path, shared):
         assert whichworker("report", trace, "--require", requirement).returncode == status
 
 
-# ---- speed, in a form that a busy machine does not fail
+# ---- speed
 
 @once_is_enough
 def test_a_proxy_forwards_within_100_ms_of_its_start():
+    """Of processor time: how long that takes on the clock depends on who else is there."""
     done = subprocess.run([PYTHON, "-B", ROOT / "tests/bench/startup.py", BINARY, "5"],
                           capture_output=True, text=True, timeout=60)
-    least = re.search(r"least ([\d.]+) ms", done.stdout)
-    assert float(least.group(1)) < 100, done.stdout
+    used = re.search(r"([\d.]+) ms of CPU each", done.stdout)
+    assert float(used.group(1)) < 100, done.stdout
