@@ -2,6 +2,7 @@
 #include "command.h"
 #include "gate.h"
 #include "judgement.h"
+#include "selecting.h"
 #include "shimfile.h"
 
 #include <unistd.h>
@@ -28,6 +29,8 @@ static int check_usage(const struct config *c, struct ww_err *err)
         return ww_err_set(err, WW_EUSAGE,
                           "--trace: '" WW_STRF "' exists; a recording is never overwritten",
                           WW_STRV(c->trace));
+    if (selecting_check(c, err) < 0)
+        return err->code;
     return reports_check(&c->reports, err);
 }
 

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "gate.h"
 #include "judgement.h"
+#include "selecting.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -178,6 +179,7 @@ int gate_conclude(struct gate *g, struct ww_err *err)
     struct judgement_input in = { .config = g->config,
                                   .baseline = g->baseline,
                                   .ready = g->roll.accepted };
+    struct ww_filter *filter = NULL;
     struct judgement j = { 0 };
     struct ww_buf trouble;
 
@@ -191,9 +193,15 @@ int gate_conclude(struct gate *g, struct ww_err *err)
 
     int status = judgement_open(&j, &in, err);
 
+    if (status == WW_OK && j.reader != NULL)
+        status = selecting_filter(g->config, &filter, err);
+    if (status == WW_OK && filter != NULL)
+        status = judgement_filter(&j, filter, WW_SELECT_PROOFS, err);
+
     if (status == WW_OK)
         status = conclude(g, &j, in.trouble, err);
     judgement_close(&j);
+    ww_filter_free(filter);
     ww_buf_release(&trouble);
     return status;
 }

@@ -63,8 +63,8 @@ const struct option_row options_table[] = {
     { .name = "filter", STR(filter), .commands = FOR_PROXY | FOR_REPORT | FOR_SHOW, .arg = "FILTER",
       .help = "show only what matches: '~u /cars & (~c 5xx | ~split)'",
       .text = "docs/filters.md has all operators; a pattern alone is one of URLs. While a proxy runs: which exchanges\n"
-              "get a line; findings are told all the same. Of a report: which findings, splits and exchanges it\n"
-              "has; judged is everything, and the verdict stays what it is." },
+              "get a line; findings are told all the same. Of a report, also that of a gate: which findings, splits and\n"
+              "exchanges it has; judged is everything, and the verdict stays what it is." },
     { .name = "format", FORMAT(format), .commands = FOR_REPORT | FOR_DOCTOR, .arg = "FORMAT", .dflt = "text",
       .help = "text or json; a report has more, listed below" },
     { .name = "handover-timeout", MSEC(proxy.handover_timeout_ms), .commands = FOR_PROXY, .arg = "TIME", .dflt = "250ms",

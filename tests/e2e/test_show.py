@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from servers import BINARY, PYTHON, ROOT, Gunicorn, Proxy, whichworker
+from servers import BINARY, PYTHON, ROOT, SANITIZED, Gunicorn, Proxy, whichworker
 
 CARS = ROOT / "examples/cars"
 
@@ -138,6 +138,19 @@ def test_every_format_takes_a_filter(trace, tmp_path):
     for split in part["splits"]:
         assert split["session"] == "s2"
     assert all(path.stat().st_size > 0 for path in files.values())
+
+
+@pytest.mark.skipif(SANITIZED, reason="the plain program has shown it")
+def test_a_gate_shows_what_is_asked_for_and_judges_all(tmp_path):
+    done = whichworker(
+        "gate", "--filter", "~u /nowhere", "--report", "json=%s" % (tmp_path / "report.json"),
+        "--backend", "%s -B -m gunicorn -w 4 -b 127.0.0.1:0 --chdir %s cars_app:app" % (PYTHON, CARS),
+        "--", PYTHON, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CARS,
+        CARS / "test_cars_api.py", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"0 of [1-9]\d* findings?, .*The verdict is of all of them", done.stderr)
+    summary = json.loads((tmp_path / "report.json").read_text())["summary"]
+    assert (summary["findings"], summary["verdict"], summary["filter"]) == (0, "fail", "~u /nowhere")
 
 
 def test_the_lines_of_the_proxy_are_those_that_were_asked_for(trace):
