@@ -7,7 +7,6 @@ from flask import Flask, redirect, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"session-reset", "status-flip"}, "cause": "per-worker-secret"}
 
 site = Flask(__name__)

@@ -13,7 +13,7 @@ from flask import request, session
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
+EXCUSED = "an order that names what lies in the cart might rightly have emptied it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads"}, "cause": "worker-memory"}
 
 shop = Flask(__name__)

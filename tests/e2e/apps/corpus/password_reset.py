@@ -36,5 +36,5 @@ def journey(client):
     for number in range(3):
         with client(keep_alive=number == 1, agent="tester/%d" % number) as program:
             code = program.post("/reset", json={"user": "ada"}).json()["code_for_tests"]
-            for _ in range(4 + number):
+            for _ in range(6):
                 program.post("/reset/check", json={"code": code})

@@ -4,7 +4,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads", "status-flip"},
           "cause": {"worker-restarted"}}
 WORKERS = 1

@@ -7,7 +7,6 @@ from flask import Flask, jsonify, request
 import oracle
 
 SICK = True
-EXCUSED = "the judge does not always find it"
 EXPECT = {"guarantees": {"read-your-writes", "monotonic-reads", "status-flip"}, "cause": "worker-memory"}
 
 api = Flask(__name__)
