@@ -24,6 +24,11 @@ def form():
     return render_template_string(FORM)
 
 
+@site.get("/style.css")
+def style():
+    return "textarea { width: 40em }", 200, {"Content-Type": "text/css"}
+
+
 @site.post("/comments")
 def post():
     oracle.honoured("the form", True)
@@ -42,7 +47,9 @@ app = oracle.watch(site)
 def journey(client):
     for number in range(4):
         with client(keep_alive=number == 2) as browser:
-            for text in ("first", "second", "third"):
+            for turn, text in enumerate(("first", "second", "third")):
                 page = browser.get("/comments/new").text
+                for _ in range((turn + number) % 3):
+                    browser.get("/style.css")
                 token = re.search(r'value="([^"]+)"', page).group(1)
                 browser.post("/comments", data={"csrf_token": token, "text": text})

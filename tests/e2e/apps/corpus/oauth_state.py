@@ -60,7 +60,7 @@ app = oracle.watch(site)
 
 
 def journey(client):
-    for number in range(4):
+    for number in range(6):
         with client(keep_alive=number == 1) as browser:
             browser.get("/")
             for attempt in range(4):
