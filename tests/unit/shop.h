@@ -95,6 +95,7 @@ struct shop_state {
     unsigned score[SHOP_CLIENTS];
     unsigned offset[SHOP_CLIENTS];
     int64_t job_us[SHOP_JOBS];
+    bool job_told[SHOP_JOBS];
     bool used[SHOP_EVENTS];
     int64_t token_us[SHOP_EVENTS];
     unsigned form[SHOP_SESSIONS];

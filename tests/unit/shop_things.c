@@ -666,6 +666,7 @@ static void serve_start(struct shop_call *k)
     unsigned id = (unsigned)(k->e->seed % SHOP_JOBS);
 
     shop_of(k, SHOP_ILL_JOBS)->job_us[id] = k->e->effect_us;
+    shop_of(k, SHOP_ILL_JOBS)->job_told[id] = false;
     k->x->status = 202;
     k->set[KEEP_JOB] = id;
     k->e->write = true;
@@ -684,12 +685,15 @@ static void ask_job(struct shop_call *k)
 
 static void serve_job(struct shop_call *k)
 {
-    int64_t began = shop_of(k, SHOP_ILL_JOBS)->job_us[k->arg], age = k->e->effect_us - began;
+    struct shop_state *s = shop_of(k, SHOP_ILL_JOBS);
+    int64_t began = s->job_us[k->arg], age = k->e->effect_us - began;
 
     k->e->subject = 100 + k->arg;
-    if (began == 0 || (k->s->traits.sliding && age > 40000)) {
+    /* Thrown away some time after its end was told. */
+    if (began == 0 || (k->s->traits.sliding && s->job_told[k->arg] && age > 40000)) {
         shop_refuse(k, 404, "no such job");
     } else {
+        s->job_told[k->arg] = s->job_told[k->arg] || age >= 20000;
         shop_say(k, "{\"state\":\"%s\",\"done\":%u}",
                  age < 3000    ? "queued"
                  : age < 20000 ? "running"

@@ -5,6 +5,7 @@
 #define ODDS_LIKELY  0.1001 /* one in ten, and what rounding adds */
 #define KEPT_CERTAIN 3
 #define NAMED_LIKELY 2
+#define GONE_LIKELY  2
 #define HOME_CERTAIN 0.01
 
 /* Whether there is reason to expect the value at all, seen where no worker changed. */
@@ -59,7 +60,11 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
     /* Others show such values, too: whether they do must at least follow the worker. */
-    if (t->table.changed_kept > 0 && !l->before && ww_table_odds(&t->table) > ODDS_LIKELY)
+    if (t->table.changed_kept > 0 && (!l->before || r->example.place) &&
+        ww_table_odds(&t->table) > ODDS_LIKELY)
+        return WW_POSSIBLE;
+    /* What was there and then is not may have been thrown away by the clock. */
+    if (r->example.place && from == FROM_READ && t->table.changed_lost < GONE_LIKELY)
         return WW_POSSIBLE;
     if (ww_restarted_since(m, l->write, l->lost) || t->table.changed_kept > 0)
         return WW_LIKELY;

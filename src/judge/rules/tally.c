@@ -504,8 +504,12 @@ static void claim_tally(struct model *m, const struct series *s)
     const struct candidate *c = &s->best;
     bool certain = c->matched >= MATCHED_CERTAIN && c->telling >= TELLING_CERTAIN &&
                    s->table.changed_lost >= FALLS_CERTAIN;
+    /* A single fall of a number that does not say what it counts may be any other number's. */
+    bool falls_enough = s->declared || s->table.changed_lost > 1;
     struct claim claim = { .guarantee = WW_MONOTONIC_READS,
-                           .grade = certain ? WW_CONFIRMED : WW_LIKELY,
+                           .grade = certain        ? WW_CONFIRMED
+                                    : falls_enough ? WW_LIKELY
+                                                   : WW_POSSIBLE,
                            .cause = WW_CAUSE_WORKER_MEMORY,
                            .step = s->fell_to,
                            .place = ww_word_text(&m->normal, s->path),
