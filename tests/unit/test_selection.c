@@ -17,6 +17,15 @@ static bool holds(const size_t *v, size_t n, size_t what)
     return false;
 }
 
+/* The exchange that a split into this one came from. */
+static uint64_t from_of(const struct ww_verdict *v, uint64_t to)
+{
+    for (size_t i = 0; i < v->splits; i++)
+        if (v->step[v->split[i].to].exchange == to)
+            return v->step[v->split[i].from].exchange;
+    return 0;
+}
+
 /* All that must be true of any selection. */
 static void check(const struct ww_verdict *of, const struct ww_selection *s, const bool *wanted,
                   enum ww_selecting how)
@@ -50,6 +59,8 @@ static void check(const struct ww_verdict *of, const struct ww_selection *s, con
     for (size_t i = 0; i < v->splits; i++) {
         assert_true(v->split[i].from < v->steps && v->split[i].to < v->steps);
         assert_true(v->step[v->split[i].to].split);
+        assert_int_equal(v->step[v->split[i].from].exchange,
+                         from_of(of, v->step[v->split[i].to].exchange));
         assert_int_equal(v->step[v->split[i].to].session, v->split[i].session);
     }
     for (size_t i = 0; i < v->findings; i++) {
