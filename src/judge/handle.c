@@ -143,6 +143,49 @@ static bool is_echo(const struct handles *h, ww_str text)
            ww_str_find(body, text) >= 0;
 }
 
+static void mark_issued(struct handles *h, uint32_t word)
+{
+    struct model *m = h->m;
+
+    if (word >= m->issued_cap) {
+        size_t old = m->issued_cap;
+        m->issued = ww_grow(m->issued, (size_t)word + 1, &m->issued_cap, sizeof *m->issued);
+        memset(m->issued + old, 0, (m->issued_cap - old) * sizeof *m->issued);
+    }
+    if (m->issued[word] == 0)
+        m->issued[word] = (uint32_t)h->step + 1;
+}
+
+static void use_cookies(struct handles *h)
+{
+    struct model *m = h->m;
+
+    /* With an Authorization beside it a refusal may be of that. */
+    for (size_t i = 0; i < h->l->sents && h->l->credential == WW_NONE; i++) {
+        struct cookie_use c = m->cookie[h->l->sent + i];
+        if (c.pair >= m->issued_cap || m->issued[c.pair] == 0)
+            continue;
+        ww_add2(ww_scratch(m), "cookie ", ww_word_text(&m->normal, c.name));
+        if (m->uses == m->use_cap)
+            m->use = ww_grow(m->use, m->uses + 1, &m->use_cap, sizeof *m->use);
+        m->use[m->uses++] = (struct handle_use){ .step = h->step,
+                                                 .issued = m->issued[c.pair] - 1,
+                                                 .field = ww_scratch_word(m),
+                                                 .word = c.pair,
+                                                 .credential = true,
+                                                 .secret = true,
+                                                 .cookie = true };
+    }
+}
+
+static void issue_cookies(struct handles *h)
+{
+    for (size_t i = 0; i < h->l->sets; i++) {
+        if (!h->m->cookie[h->l->set + i].cleared)
+            mark_issued(h, h->m->cookie[h->l->set + i].pair);
+    }
+}
+
 static void issue(struct handles *h, uint32_t word)
 {
     struct model *m = h->m;
@@ -153,13 +196,7 @@ static void issue(struct handles *h, uint32_t word)
     h->looked++;
     if (is_echo(h, text))
         return;
-    if (word >= m->issued_cap) {
-        size_t old = m->issued_cap;
-        m->issued = ww_grow(m->issued, (size_t)word + 1, &m->issued_cap, sizeof *m->issued);
-        memset(m->issued + old, 0, (m->issued_cap - old) * sizeof *m->issued);
-    }
-    if (m->issued[word] == 0)
-        m->issued[word] = (uint32_t)h->step + 1;
+    mark_issued(h, word);
 }
 
 static void issue_location(struct handles *h, ww_str location)
@@ -195,7 +232,11 @@ void ww_look_handles(struct model *m, const struct ww_exchange *x, const struct 
     use_pairs(&h, "query ", ww_query_of(x->target));
     use_fields(&h);
     use_body(&h);
-    if (!l->complete || x->status >= 400)
+    use_cookies(&h);
+    if (!l->complete)
+        return;
+    issue_cookies(&h);
+    if (x->status >= 400)
         return;
     h.looked = 0;
     issue_location(&h,

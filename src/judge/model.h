@@ -41,6 +41,7 @@ struct handle_use {
     uint32_t word;
     bool credential; /* it says who asks, on whatever path */
     bool secret;     /* nobody can have guessed it: it came from that answer */
+    bool cookie;     /* a session cookie: only a log-in that is asked for refuses it */
 };
 
 /* Beside each struct ww_step, at the same index: the exchange as the rules read it. */
@@ -59,10 +60,10 @@ struct look {
     size_t sent, sents;
     size_t set, sets;
     size_t given, givens; /* readable tokens in the answer's body, beside the cookies */
-    uint32_t ruled;      /* the user's rules that changed the answer, or WW_NO_SET */
-    uint32_t first_word; /* words from here on stand in no exchange before this one */
-    size_t at;           /* its position in its session */
-    bool acknowledged;   /* complete, 2xx or 3xx, not sent to a login */
+    uint32_t ruled;       /* the user's rules that changed the answer, or WW_NO_SET */
+    uint32_t first_word;  /* words from here on stand in no exchange before this one */
+    size_t at;            /* its position in its session */
+    bool acknowledged;    /* complete, 2xx or 3xx, not sent to a login */
     bool complete;
     bool cached;   /* some cache may have answered, not the worker */
     bool overlaps; /* in time with a change of its session: their order is not known */

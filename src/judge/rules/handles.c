@@ -23,6 +23,7 @@ struct relation {
     uint32_t field;
     struct ww_table table;
     uint64_t sandwiches;
+    bool cookie;
     struct flip best;
     bool has_best;
 };
@@ -208,6 +209,13 @@ static void settle_use(struct handles *h, const struct handle_use *u, uint32_t r
     if (u->field == h->path && how == OUTCOME_REFUSED && m->v.step[u->step].status != 404 &&
         m->v.step[u->step].status != 410)
         return;
+    /* Who logs in is asked for his password, whatever his cookie. */
+    if (u->cookie && (m->look[u->step].login || m->look[u->step].logout))
+        return;
+    if (u->cookie && how == OUTCOME_REFUSED && m->v.step[u->step].status != 401 &&
+        !m->look[u->step].to_login)
+        return;
+    r->cookie = u->cookie;
     if (how == OUTCOME_GRANTED) {
         on_granted(h, r, s, u, home);
     } else if (how == OUTCOME_REFUSED) {
@@ -248,7 +256,7 @@ static void walk(struct handles *h)
             if (m->v.step[i].worker == WW_NO_WORKER || m->blamed[i] || !is_fair(h, u))
                 continue;
             settle_use(h, u, u->field == h->path ? template_of(m, l->route) : l->route);
-            if (u->credential)
+            if (u->credential && !u->cookie)
                 settle_use(h, u, WW_NONE);
             bool ends =
                 u->credential ? l->removal : ww_str_eq(m->v.step[i].method, WW_STR("DELETE"));
@@ -326,7 +334,7 @@ static void claim_relation(struct model *m, const struct relation *r)
                        .table = r->table,
                        .occurrences = r->table.changed_lost };
 
-    if (ww_already_found(m, c.step, c.cause, c.grade))
+    if (ww_already_found(m, c.step, c.cause, c.grade) || (r->cookie && c.grade < WW_LIKELY))
         return;
     c.message = ww_arena_printf(&m->arena,
                                 WW_STRF " answered %u to what worker %d had given out (" WW_STRF
