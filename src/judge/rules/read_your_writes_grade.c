@@ -59,6 +59,9 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
         return WW_POSSIBLE;
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
+    /* Another worker kept it, and no worker was asked twice: a letter is gone once it is read. */
+    if (from == FROM_READ && t->table.same_kept == 0 && t->table.changed_kept > 0)
+        return WW_POSSIBLE;
     /* Others show such values, too: whether they do must at least follow the worker. */
     if (t->table.changed_kept > 0 && (!l->before || r->example.place) &&
         ww_table_odds(&t->table) > ODDS_LIKELY)
