@@ -43,6 +43,16 @@ static bool is_certain(const struct model *m, const struct relation *r, enum leg
     return t->table.same_kept >= KEPT_CERTAIN && ww_table_odds(&t->table) <= ODDS_CERTAIN;
 }
 
+static struct ww_table both(const struct relation *r)
+{
+    const struct ww_table *a = &r->tally[FROM_WRITE].table, *b = &r->tally[FROM_READ].table;
+
+    return (struct ww_table){ .changed_kept = a->changed_kept + b->changed_kept,
+                              .changed_lost = a->changed_lost + b->changed_lost,
+                              .same_kept = a->same_kept + b->same_kept,
+                              .same_lost = a->same_lost + b->same_lost };
+}
+
 static enum ww_grade grade_of(const struct model *m, const struct relation *r, enum leg from)
 {
     const struct tally *t = &r->tally[from];
@@ -60,7 +70,7 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
     /* Another worker kept it, and no worker was asked twice: a letter is gone once it is read. */
-    if (from == FROM_READ && t->table.same_kept == 0 && t->table.changed_kept > 0)
+    if (from == FROM_READ && t->table.same_kept == 0 && both(r).changed_kept > 0)
         return WW_POSSIBLE;
     /* Others show such values, too: whether they do must at least follow the worker. */
     if (t->table.changed_kept > 0 && (!l->before || r->example.place) &&
@@ -83,16 +93,6 @@ static enum ww_cause cause_of(const struct model *m, const struct loss *l)
     if (ww_restarted_since(m, l->write, l->lost))
         return WW_CAUSE_WORKER_RESTARTED;
     return WW_CAUSE_WORKER_MEMORY;
-}
-
-static struct ww_table both(const struct relation *r)
-{
-    const struct ww_table *a = &r->tally[FROM_WRITE].table, *b = &r->tally[FROM_READ].table;
-
-    return (struct ww_table){ .changed_kept = a->changed_kept + b->changed_kept,
-                              .changed_lost = a->changed_lost + b->changed_lost,
-                              .same_kept = a->same_kept + b->same_kept,
-                              .same_lost = a->same_lost + b->same_lost };
 }
 
 /* A value that the write's request carried tells more than one that its answer gave out. */
