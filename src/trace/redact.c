@@ -79,7 +79,7 @@ static ww_str name_content(struct redaction *r, ww_str content)
 void ww_redact_payload(struct redaction *r, ww_str secret, ww_str as_kept)
 {
     struct ww_exchange *x = r->x;
-    struct ww_payload p = { .value = as_kept };
+    struct ww_payload p = { 0 };
 
     secret = bare(secret);
     if (secret.len == 0 || x->payloads == MAX_PAYLOADS || r->looks == MAX_PAYLOAD_LOOKS)
@@ -92,6 +92,8 @@ void ww_redact_payload(struct redaction *r, ww_str secret, ww_str as_kept)
     struct ww_readable read;
     if (!ww_cookie_payload(secret, &x->arena, &read))
         return;
+    /* What it stood in may be gone before the exchange is: an unpacked body. */
+    p.value = ww_arena_dup(&x->arena, as_kept);
     p.form = read.form;
     p.json = read.json;
     if (read.content.len > 0)

@@ -430,6 +430,28 @@ static void a_token_is_read_where_it_is_given_and_where_it_is_used(void **state)
     }
 }
 
+/* gzip -n of the answer above: it is unpacked only for a look, and what is read in it stays. */
+static void a_packed_token_outlives_its_unpacking(void **state)
+{
+    static const unsigned char gz[] = {
+        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xab, 0x56, 0xca, 0x2a,
+        0x2f, 0x51, 0xb2, 0x52, 0x4a, 0xad, 0xf4, 0xca, 0x48, 0x72, 0x4f, 0xce, 0xf4, 0xcf,
+        0xf4, 0xf2, 0x0c, 0xad, 0xf2, 0x34, 0xf4, 0xcb, 0xf4, 0xb2, 0xd4, 0x03, 0x0a, 0x56,
+        0xa5, 0x84, 0x7b, 0x82, 0x04, 0x33, 0xa2, 0xdc, 0x5d, 0x33, 0xd3, 0x02, 0xf5, 0x92,
+        0x8d, 0x72, 0xf2, 0x92, 0x72, 0xdd, 0x0c, 0x52, 0x22, 0xbc, 0x72, 0x70, 0xb1, 0x95,
+        0x6a, 0x01, 0x63, 0xdc, 0x9c, 0x89, 0x56, 0x00, 0x00, 0x00
+    };
+    struct ww_exchange *x = answer_with("application/json", "");
+
+    ww_fields_add(&x->response_fields, &x->arena, WW_STR("Content-Encoding"), WW_STR("gzip"));
+    x->response_body = (struct ww_body){ ww_str_n((const char *)gz, sizeof gz), sizeof gz };
+    ww_exchange_redact(x, NULL);
+    assert_int_equal(x->payloads, 1);
+    assert_true(ww_str_eq(x->payload[0].value, WW_STR(JWT)));
+    assert_int_equal(x->response_body.size, sizeof gz);
+    ww_exchange_free(x);
+}
+
 #define SHAPE(field_, value_, want_)                                                           \
     {                                                                                          \
         .name = field_ ": " value_, .test_func = becomes,                                      \
@@ -499,6 +521,7 @@ int main(void)
         cmocka_unit_test(the_target_and_the_answer_have_one_mask),
         cmocka_unit_test(a_body_that_was_cut_is_still_cut),
         cmocka_unit_test(a_packed_answer_is_unpacked_to_hide_its_token),
+        cmocka_unit_test(a_packed_token_outlives_its_unpacking),
         cmocka_unit_test(a_token_is_read_where_it_is_given_and_where_it_is_used),
     };
     return cmocka_run_group_tests_name("redact", tests, NULL, NULL);
