@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define SIGNERS_MAX 256 /* workers of one content that are compared with each other */
+
 struct key {
     size_t part[3];
 };
@@ -49,12 +51,14 @@ static void note_one(struct keys *k, const struct cookie_use *set, size_t worker
     struct key key = { { set->name, set->content, 0 } };
     size_t *first = put(k, &k->content, key, WW_NONE);
     bool known = false;
+    size_t seen = 0;
 
     for (size_t i = *first; i != WW_NONE; i = k->signer[i].next) {
         compare(k, set, worker, &k->signer[i]);
         known = known || k->signer[i].worker == worker;
+        seen++;
     }
-    if (known)
+    if (known || seen == SIGNERS_MAX)
         return;
     k->signer = ww_grow(k->signer, k->signers + 1, &k->cap, sizeof *k->signer);
     k->signer[k->signers] =

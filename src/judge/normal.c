@@ -518,17 +518,18 @@ bool ww_mask_replaced(const struct normal *n, uint32_t scope, uint32_t path)
 bool ww_view_number(const struct normal *n, uint32_t view, uint32_t path, double *out)
 {
     const struct view *v = &n->view[view];
-    size_t numbers = 0;
+    bool found = false;
 
     for (uint32_t i = ww_view_first(n, view, path); i < v->leaves && v->leaf[i].path == path;
          i++) {
         const struct word *w = &n->word[v->leaf[i].value];
-        if (!w->is_number && v->kind == VIEW_JSON)
-            return false;
-        if (w->is_number && ++numbers == 1)
+        if (w->is_number ? found : v->kind == VIEW_JSON)
+            return false; /* a list of thousands is asked for each of them */
+        if (w->is_number)
             *out = w->number;
+        found = found || w->is_number;
     }
-    return numbers == 1;
+    return found;
 }
 
 bool ww_leaf_masked(const struct normal *n, uint32_t scope, struct leaf l)

@@ -266,15 +266,24 @@ static void begin(struct assigning *a, const struct identity *id, bool weak)
     ww_holders_hold(&a->s->holders, a->slot, id);
 }
 
+/* One answer's gifts are held one behind the other. */
+static void accept_beside(struct holder *h, uint64_t answer, bool newer)
+{
+    for (size_t seen = 0; h != NULL && seen < HOLDERS_SEEN; seen++) {
+        if (h->answer == answer && h->key[0] == SPACE_GIFT)
+            h->certain = true;
+        h = newer ? h->newer_mine : h->older_mine;
+    }
+}
+
 /* The session had no better name until now. What came with this gift is its own as well. */
 static void accept_gift(struct assigning *a, struct holder *gift, const struct identity *id)
 {
     struct session *one = session_at(a, gift->slot);
 
-    for (struct holder *h = one->newest; h != NULL; h = h->older_mine) {
-        if (h->answer == gift->answer && h->key[0] == SPACE_GIFT)
-            h->certain = true;
-    }
+    gift->certain = true;
+    accept_beside(gift->older_mine, gift->answer, false);
+    accept_beside(gift->newer_mine, gift->answer, true);
     if (is_newcomer(a, gift->slot)) {
         ww_holders_rename(&a->s->holders, gift->slot, id, false);
         one->by_gift = true;

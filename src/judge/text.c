@@ -93,10 +93,9 @@ static ww_str decoded(struct ww_buf *out, ww_str word)
         return word;
     ww_buf_clear(out);
     for (size_t i = 0; i < word.len; i++) {
-        ww_str rest = ww_str_from(word, i + 1);
+        ww_str rest = ww_str_upto(ww_str_from(word, i + 1), ENTITY_MAX + 1);
         ptrdiff_t end = word.ptr[i] == '&' ? ww_str_find(rest, WW_STR(";")) : -1;
-        uint32_t code =
-            end > 0 && end <= ENTITY_MAX ? entity(ww_str_upto(rest, (size_t)end)) : 0;
+        uint32_t code = end > 0 ? entity(ww_str_upto(rest, (size_t)end)) : 0;
         if (code == 0) {
             ww_buf_add_char(out, word.ptr[i]);
         } else {

@@ -1,7 +1,8 @@
 /* judge: read-your-writes, whether a read shows a value, lacks it, or says nothing of it. */
 #include "read_your_writes.h"
 
-#define NAME_MIN 8 /* bytes of a name that occurs nowhere by chance */
+#define NAME_MIN  8    /* bytes of a name that occurs nowhere by chance */
+#define QUERY_MAX 4096 /* bytes; what a longer query asks for is not known */
 
 static bool is_paged(ww_str target)
 {
@@ -9,13 +10,14 @@ static bool is_paged(ww_str target)
         "page", "limit", "offset", "per_page", "cursor", "size="
     };
 
-    ptrdiff_t query = ww_str_find(target, WW_STR("?"));
+    ptrdiff_t at = ww_str_find(target, WW_STR("?"));
+    ww_str query = at < 0 ? (ww_str){ 0 } : ww_str_from(target, (size_t)at);
 
-    for (size_t i = 0; query >= 0 && i < sizeof name / sizeof *name; i++) {
-        if (ww_str_find_nocase(ww_str_from(target, (size_t)query), ww_str_c(name[i])) >= 0)
+    for (size_t i = 0; i < sizeof name / sizeof *name && query.len <= QUERY_MAX; i++) {
+        if (ww_str_find_nocase(query, ww_str_c(name[i])) >= 0)
             return true;
     }
-    return false;
+    return query.len > QUERY_MAX;
 }
 
 static bool is_removal(const struct model *m, size_t step, void *ctx)

@@ -15,7 +15,6 @@
 #define EVENTS_SEEN     64 /* exchanges of one worker between two readings, looked through once */
 #define NEIGHBOURS_SEEN 4
 #define NUMBERS_MAX     32 /* numbers of one view */
-#define TELLING_ENOUGH  64
 
 /* Each of so many steps could have been of another size or in the other direction; a number
  * that goes up and down by itself does not keep step for long. */
@@ -37,9 +36,12 @@
 struct event {
     size_t group; /* 0: all; or a session's index and one: what is counted for each client */
     uint32_t route;
-    uint32_t worker; /* or WW_NONE: nobody knows which, or whether it took effect */
+    uint32_t worker; /* or NOBODY, and whoever it was once more under ANYBODY */
     size_t step;
 };
+
+#define NOBODY  WW_NONE /* nobody knows which, or whether it took effect */
+#define ANYBODY (WW_NONE - 1)
 
 /* That the number counts the exchanges of this route, so much for each. */
 struct candidate {
@@ -124,22 +126,32 @@ static size_t rank(const struct tallies *t, struct event e)
     return low;
 }
 
+/* For all, and for its session. */
+static void add_event(struct tallies *t, struct event e)
+{
+    e.group = 0;
+    t->event[t->events++] = e;
+    e.group = t->m->v.step[e.step].session + 1;
+    t->event[t->events++] = e;
+}
+
 static void index_events(struct tallies *t)
 {
     const struct model *m = t->m;
 
-    t->event = ww_xcalloc(2 * m->v.steps + 1, sizeof *t->event);
+    t->event = ww_xcalloc(4 * m->v.steps + 1, sizeof *t->event);
     for (size_t i = 0; i < m->v.steps; i++) {
         const struct look *l = &m->look[i];
         bool known = m->v.step[i].worker != WW_NO_WORKER && l->complete;
         struct event e = { .route = l->route,
-                           .worker = known ? (uint32_t)m->v.step[i].worker : WW_NONE,
+                           .worker = known ? (uint32_t)m->v.step[i].worker : NOBODY,
                            .step = i };
         if (known && !l->acknowledged)
             continue; /* refused: nothing happened */
-        t->event[t->events++] = e;
-        e.group = m->v.step[i].session + 1;
-        t->event[t->events++] = e;
+        add_event(t, e);
+        e.worker = ANYBODY;
+        if (known)
+            add_event(t, e);
     }
     qsort(t->event, t->events, sizeof *t->event, event_order);
 }
@@ -191,6 +203,8 @@ static bool is_vague(const struct tallies *t, size_t low, size_t high, size_t a,
     size_t to = high + NEIGHBOURS_SEEN < t->events ? high + NEIGHBOURS_SEEN : t->events;
 
     for (size_t i = from; i < to; i++) {
+        if (i == low + NEIGHBOURS_SEEN && i + NEIGHBOURS_SEEN < high)
+            i = high - NEIGHBOURS_SEEN;
         const struct event *e = &t->event[i];
         bool near_a = i < low + NEIGHBOURS_SEEN, near_b = i + NEIGHBOURS_SEEN >= high;
         if (e->group != like->group || e->route != like->route || e->worker != like->worker)
@@ -202,30 +216,28 @@ static bool is_vague(const struct tallies *t, size_t low, size_t high, size_t a,
     return false;
 }
 
+/* Events like `from` and behind it, by this worker, up to b. */
+static size_t count_of(const struct tallies *t, struct event from, uint32_t worker, size_t b)
+{
+    struct event to = { from.group, from.route, worker, b + 1 };
+
+    from.worker = worker;
+    return rank(t, to) - rank(t, from);
+}
+
 /* Behind a, which may be BEGINNING, up to b; by b's worker. */
 static struct span span_of(const struct tallies *t, const struct series *s, uint32_t route,
-                           size_t a, size_t b, bool with_others)
+                           size_t a, size_t b)
 {
     size_t behind = a == BEGINNING ? 0 : a + 1;
     struct event e = { s->group, route, (uint32_t)t->m->v.step[b].worker, behind };
-    struct event end = e, nobody = e, nobody_end = e;
-    size_t low = rank(t, e);
+    struct event end = { e.group, route, e.worker, b + 1 };
+    size_t low = rank(t, e), high = rank(t, end);
 
-    end.step = b + 1;
-    nobody.worker = nobody_end.worker = WW_NONE;
-    nobody_end.step = b + 1;
-    size_t high = rank(t, end);
-    struct span span = { .own = high - low,
-                         .vague = rank(t, nobody) != rank(t, nobody_end) ||
-                                  is_vague(t, low, high, a, b, &e) };
-
-    for (uint32_t w = 0; with_others && w < t->m->v.workers && span.others == 0; w++) {
-        if (w == e.worker)
-            continue;
-        struct event from = { s->group, route, w, behind }, to = { s->group, route, w, b + 1 };
-        span.others += rank(t, to) - rank(t, from);
-    }
-    return span;
+    return (struct span){ .own = high - low,
+                          .others = count_of(t, e, ANYBODY, b) - (high - low),
+                          .vague = count_of(t, e, NOBODY, b) > 0 ||
+                                   is_vague(t, low, high, a, b, &e) };
 }
 
 static void add_candidate(struct series *s, uint32_t route)
@@ -267,7 +279,7 @@ static void test(const struct tallies *t, struct series *s, const struct reader 
         if (c->wrong)
             continue;
         any = true;
-        struct span span = span_of(t, s, c->route, r->last, b, c->telling < TELLING_ENOUGH);
+        struct span span = span_of(t, s, c->route, r->last, b);
         if (span.vague)
             continue;
         if (c->slope == 0 && span.own > 0)
@@ -383,7 +395,7 @@ static void add_beginnings(const struct tallies *t, const struct series *s, stru
 
     for (size_t k = 0; k < s->readers; k++) {
         const struct reader *r = &s->reader[k];
-        struct span span = span_of(t, s, c->route, BEGINNING, r->first, true);
+        struct span span = span_of(t, s, c->route, BEGINNING, r->first);
         if (span.vague || fabs(r->first_value - c->slope * (double)span.own) > 1e-6)
             return;
         more.matched += span.own > 0;
