@@ -102,9 +102,7 @@ static int died(const struct backend *b, struct ww_err *err)
 
     ww_buf_init(&how, 256);
     child_describe(&b->child, &how);
-    ww_err_set(err, WW_ESYSTEM,
-               "the backend " WW_STRF " before it listened; its last words are "
-               "above",
+    ww_err_set(err, WW_ESYSTEM, "the backend " WW_STRF " before it listened",
                WW_STRV(ww_buf_str(&how)));
     ww_buf_release(&how);
     return err->code;

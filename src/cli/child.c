@@ -58,7 +58,8 @@ static bool hear(struct child *c, int32_t *out_start_error)
     case KEEPER_ALONE:
         c->ended = true;
         c->alone = true;
-        c->status = m.value;
+        if (c->own == 0)
+            c->status = m.value;
         break;
     }
     return true;

@@ -16,7 +16,8 @@ struct child {
     bool ended;     /* the process that was started */
     bool alone;     /* nothing of it is left */
     int32_t own;    /* wait status of the process that was started, once it has ended */
-    int32_t status; /* of whoever ended last */
+    int32_t status; /* the same if that failed: what it has left behind is then taken down; else
+                       of whoever ended last */
 };
 
 /* Makes its keeper; nothing runs yet. Call it while this process has one thread and the signals

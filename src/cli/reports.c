@@ -6,6 +6,7 @@
 #include "suggest.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const char *next_format(const void *ctx, size_t i)
 {
@@ -94,9 +95,11 @@ static int write_place(void *ctx, ww_str bytes, struct ww_err *err)
 {
     struct place *p = ctx;
 
-    if (!write_all(p->fd, bytes))
-        return ww_err_errno(err, errno, "cannot write '%s'", p->path);
-    return WW_OK;
+    if (write_all(p->fd, bytes))
+        return WW_OK;
+    if (strcmp(p->path, "-") == 0)
+        return ww_err_errno(err, errno, "cannot write to standard output");
+    return ww_err_errno(err, errno, "cannot write '%s'", p->path);
 }
 
 int report_write(const struct ww_report_format *format, ww_str path,

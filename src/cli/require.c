@@ -86,20 +86,21 @@ static double status_flip(const struct ww_verdict *v)
 static const struct {
     const char *name;
     double (*of)(const struct ww_verdict *v);
+    bool is_share; /* from 0 to 1 */
 } metrics[] = {
-    { "coverage", coverage },
-    { "exchanges", exchanges },
-    { "sessions", sessions },
-    { "workers", workers },
-    { "splits", splits },
-    { "split-rate", split_rate },
-    { "findings", findings },
-    { "read-your-writes", read_your_writes },
-    { "monotonic-reads", monotonic_reads },
-    { "session-reset", session_reset },
-    { "status-flip", status_flip },
-    { "unknown", unknown },
-    { "ambiguous", ambiguous },
+    { "coverage", coverage, true },
+    { "exchanges", exchanges, false },
+    { "sessions", sessions, false },
+    { "workers", workers, false },
+    { "splits", splits, false },
+    { "split-rate", split_rate, true },
+    { "findings", findings, false },
+    { "read-your-writes", read_your_writes, false },
+    { "monotonic-reads", monotonic_reads, false },
+    { "session-reset", session_reset, false },
+    { "status-flip", status_flip, false },
+    { "unknown", unknown, false },
+    { "ambiguous", ambiguous, false },
 };
 
 #define METRICS (sizeof(metrics) / sizeof(metrics[0]))
@@ -211,6 +212,11 @@ static int read_one(ww_str text, struct requirement *out, struct ww_err *err)
         return ww_err_set(err, WW_EUSAGE,
                           "'" WW_STRF "' is not a number: 'coverage>=0.99', say",
                           WW_STRV(bound));
+    if (metrics[out->metric].is_share && out->bound > 1)
+        return ww_err_set(err, WW_EUSAGE,
+                          "%s is a share from 0 to 1, and '" WW_STRF
+                          "' is more: '0.99' or '99%%', say",
+                          metrics[out->metric].name, WW_STRV(bound));
     return WW_OK;
 }
 

@@ -252,6 +252,21 @@ def test_a_backend_that_dies_meanwhile_ends_the_tests(tmp_path):
     assert "the backend ended with status 9 while the tests ran" in gate.err
 
 
+@once_is_enough
+def test_what_a_dead_backend_leaves_behind_does_not_speak_for_it(tmp_path):
+    """As gunicorn's workers do when the arbiter was killed: they end well, and later."""
+    there = tmp_path / "there"
+    left = shlex.join([PYTHON, "-c", "import signal, sys, time\n"
+                       "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(.2), sys.exit(0)))\n"
+                       "open(sys.argv[1], 'w').close()\ntime.sleep(600)", str(there)])
+    die = "import os, sys, time, urllib.request as u\n" \
+          "while not os.path.exists(sys.argv[1]): time.sleep(.01)\n" \
+          "try: u.build_opener(u.ProxyHandler({})).open(os.environ['BASE_URL'] + '/die')\n" \
+          "except Exception: pass\ntime.sleep(600)"
+    gate = run(tmp_path, PYTHON, "-c", die, there, backend=left + " & " + server(), status=4)
+    assert "the backend ended with status 9 while the tests ran" in gate.err
+
+
 # ---- readiness
 
 @once_is_enough

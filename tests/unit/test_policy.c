@@ -160,6 +160,7 @@ static void a_threshold_that_makes_no_sense_is_refused_with_a_hint(void **state)
         { "coverge>=1", "did you mean 'coverage'" }, { "sessions", "compares nothing" },
         { "sessions>=many", "is not a number" },     { "sessions>=", "is not a number" },
         { ">=1", "nothing is measured as ''" },      { "sessions>=-1", "is not a number" },
+        { "coverage>=99", "a share from 0 to 1" },   { "split-rate<20", "'20' is more" },
         { "sessions>=1,", "compares nothing" },      { "sessions!=1", "nothing is measured" },
     };
 
