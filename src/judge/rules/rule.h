@@ -17,6 +17,7 @@ extern const struct rule ww_rule_status_flip;
 extern const struct rule ww_rule_handles;
 extern const struct rule ww_rule_monotonic_reads;
 extern const struct rule ww_rule_tally;
+extern const struct rule ww_rule_elsewhere;
 
 /* In the order in which they run: a later rule leaves alone what an earlier one has explained.
  */

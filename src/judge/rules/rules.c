@@ -6,7 +6,7 @@
 
 const struct rule *const ww_rules[] = {
     &ww_rule_session_reset, &ww_rule_read_your_writes, &ww_rule_came_back, &ww_rule_status_flip,
-    &ww_rule_handles,       &ww_rule_monotonic_reads,  &ww_rule_tally,
+    &ww_rule_handles,       &ww_rule_monotonic_reads,  &ww_rule_tally,     &ww_rule_elsewhere,
 };
 
 const size_t ww_rules_count = sizeof ww_rules / sizeof ww_rules[0];
