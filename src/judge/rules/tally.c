@@ -14,7 +14,8 @@
 #define CANDIDATES_MAX  8
 #define EVENTS_SEEN     64 /* exchanges of one worker between two readings, looked through once */
 #define NEIGHBOURS_SEEN 4
-#define NUMBERS_MAX     32 /* numbers of one view */
+#define NUMBERS_MAX     32         /* numbers of one view */
+#define SERIES_MAX      (1u << 18) /* of what all share, and as many of what one client has */
 
 /* Each of so many steps could have been of another size or in the other direction; a number
  * that goes up and down by itself does not keep step for long. */
@@ -93,6 +94,7 @@ struct tallies {
     struct ww_map at;
     struct series *series;
     size_t n, cap;
+    size_t shared; /* of them: of group 0 */
 };
 
 /* ---- who served what */
@@ -315,6 +317,7 @@ static bool is_declared(struct model *m, uint32_t view, uint32_t path)
     return false;
 }
 
+/* NULL: there are too many; names that are new in every answer count nothing. */
 static struct series *series_of(struct tallies *t, size_t group, uint32_t scope, uint32_t path)
 {
     size_t key[3] = { group, scope, path };
@@ -323,6 +326,9 @@ static struct series *series_of(struct tallies *t, size_t group, uint32_t scope,
 
     if (known != NULL)
         return &t->series[*known];
+    if ((group == 0 ? t->shared : t->n - t->shared) == SERIES_MAX)
+        return NULL;
+    t->shared += group == 0;
     if (t->n == t->cap)
         t->series = ww_grow(t->series, t->n + 1, &t->cap, sizeof *t->series);
     t->series[t->n] =
@@ -490,9 +496,12 @@ static void visit_numbers(struct tallies *t, size_t step, number_cb *visit)
             !ww_view_number(&m->normal, l->view, leaf.path, &value))
             continue;
         numbers++;
-        visit(t, series_of(t, 0, l->scope, leaf.path), step, value);
-        visit(t, series_of(t, m->v.step[step].session + 1, l->resource, leaf.path), step,
-              value);
+        for (int own = 0; own < 2; own++) {
+            struct series *s = series_of(t, own == 0 ? 0 : m->v.step[step].session + 1,
+                                         own == 0 ? l->scope : l->resource, leaf.path);
+            if (s != NULL)
+                visit(t, s, step, value);
+        }
     }
 }
 
