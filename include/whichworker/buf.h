@@ -28,6 +28,9 @@ bool ww_buf_add_char(struct ww_buf *b, char c);
 bool ww_buf_printf(struct ww_buf *b, const char *fmt, ...) WW_FMT(2, 3);
 bool ww_buf_vprintf(struct ww_buf *b, const char *fmt, va_list ap) WW_FMT(2, 0);
 
+/* Appends a code point up to U+10FFFF as UTF-8 (RFC 3629); a surrogate is the caller's mistake. */
+bool ww_buf_add_point(struct ww_buf *b, uint32_t point);
+
 /* Appends s as it may go to a terminal: bytes that are not UTF-8, and those of characters that
  * deceive (ww_utf8_deceives), as \xNN. */
 bool ww_buf_add_printable(struct ww_buf *b, ww_str s);

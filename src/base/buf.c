@@ -91,6 +91,20 @@ bool ww_buf_vprintf(struct ww_buf *b, const char *fmt, va_list ap)
     return room != NULL;
 }
 
+bool ww_buf_add_point(struct ww_buf *b, uint32_t point)
+{
+    char c[4];
+    size_t n = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+    for (size_t i = n; i > 1; i--) {
+        c[i - 1] = (char)(0x80 | (point & 0x3f));
+        point >>= 6;
+    }
+    c[0] = (char)(lead[n] | point);
+    return ww_buf_add(b, ww_str_n(c, n));
+}
+
 bool ww_buf_printf(struct ww_buf *b, const char *fmt, ...)
 {
     va_list ap;

@@ -100,25 +100,6 @@ static int32_t code_unit(const struct scan *s, size_t at)
     return unit;
 }
 
-static void add_code_point(struct ww_buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        ww_buf_add_char(out, (char)c);
-    } else if (c < 0x800) {
-        ww_buf_add_char(out, (char)(0xc0 | c >> 6));
-        ww_buf_add_char(out, (char)(0x80 | (c & 0x3f)));
-    } else if (c < 0x10000) {
-        ww_buf_add_char(out, (char)(0xe0 | c >> 12));
-        ww_buf_add_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (c & 0x3f)));
-    } else {
-        ww_buf_add_char(out, (char)(0xf0 | c >> 18));
-        ww_buf_add_char(out, (char)(0x80 | (c >> 12 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (c & 0x3f)));
-    }
-}
-
 /* Behind "\u": a code unit, or a pair of surrogates (RFC 8259 7). */
 static bool take_unicode(struct scan *s)
 {
@@ -128,7 +109,7 @@ static bool take_unicode(struct scan *s)
         return false;
     s->at += 4;
     if (first < 0xd800 || first > 0xdbff) {
-        add_code_point(&s->unescaped, (uint32_t)first);
+        ww_buf_add_point(&s->unescaped, (uint32_t)first);
         return true;
     }
     if (s->at + 1 >= s->text.len || s->text.ptr[s->at] != '\\' || s->text.ptr[s->at + 1] != 'u')
@@ -137,7 +118,7 @@ static bool take_unicode(struct scan *s)
     if (second < 0xdc00 || second > 0xdfff)
         return false;
     s->at += 6;
-    add_code_point(&s->unescaped,
+    ww_buf_add_point(&s->unescaped,
                    0x10000 + ((uint32_t)(first - 0xd800) << 10) + (uint32_t)(second - 0xdc00));
     return true;
 }

@@ -1,7 +1,8 @@
 /* judge: texts to views: words, tags, entities, and pages of metrics. */
 #include "build.h"
 
-#define ENTITY_MAX 10 /* bytes between & and ; */
+#define ENTITY_MAX 10   /* bytes between & and ; */
+#define NO_BREAK   0xa0 /* U+00A0 */
 
 /* ---- entities */
 
@@ -60,30 +61,9 @@ static uint32_t entity(ww_str name)
     }
     for (size_t i = 0; i < sizeof latin1 / sizeof *latin1; i++) {
         if (ww_str_eq(name, ww_str_c(latin1[i])))
-            return 0xa0 + (uint32_t)i;
+            return NO_BREAK + (uint32_t)i;
     }
     return 0;
-}
-
-static void add_utf8(struct ww_buf *out, uint32_t code)
-{
-    if (code == 0xa0) {
-        ww_buf_add_char(out, ' ');
-    } else if (code < 0x80) {
-        ww_buf_add_char(out, (char)code);
-    } else if (code < 0x800) {
-        ww_buf_add_char(out, (char)(0xc0 | code >> 6));
-        ww_buf_add_char(out, (char)(0x80 | (code & 0x3f)));
-    } else if (code < 0x10000) {
-        ww_buf_add_char(out, (char)(0xe0 | code >> 12));
-        ww_buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (code & 0x3f)));
-    } else {
-        ww_buf_add_char(out, (char)(0xf0 | code >> 18));
-        ww_buf_add_char(out, (char)(0x80 | (code >> 12 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3f)));
-        ww_buf_add_char(out, (char)(0x80 | (code & 0x3f)));
-    }
 }
 
 /* The word with its entities decoded; itself if it has none. Borrowed until the next. */
@@ -99,7 +79,7 @@ static ww_str decoded(struct ww_buf *out, ww_str word)
         if (code == 0) {
             ww_buf_add_char(out, word.ptr[i]);
         } else {
-            add_utf8(out, code);
+            ww_buf_add_point(out, code == NO_BREAK ? ' ' : code);
             i += (size_t)end + 1;
         }
     }

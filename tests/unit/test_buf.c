@@ -229,7 +229,24 @@ static void printable_never_lets_a_control_byte_through(void **state)
         }                                                                                      \
     }
 
+/* The first and the last of each length. */
+static void code_points_become_utf8(void **state)
+{
+    static const uint32_t point[] = { 1, 0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff };
+    struct ww_buf b;
+
+    ww_buf_init(&b, 64);
+    for (size_t i = 0; i < sizeof point / sizeof *point; i++) {
+        assert_true(ww_buf_add_point(&b, point[i]));
+    }
+    assert_true(ww_str_eq(ww_buf_str(&b),
+                          WW_STR("\x01\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"
+                                 "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
+    ww_buf_release(&b);
+}
+
 static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(code_points_become_utf8),
     cmocka_unit_test(text_of_all_kinds_is_appended),
     cmocka_unit_test(growth_keeps_what_was_there),
     cmocka_unit_test(full_keeps_and_takes_nothing_more),
