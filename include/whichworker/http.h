@@ -53,6 +53,10 @@ struct ww_set_cookie {
  */
 WW_MUST bool ww_set_cookie_parse(ww_str value, int64_t now_seconds, struct ww_set_cookie *out);
 
+/* A date to seconds since 1970, by the lenient algorithm of RFC 6265 5.1.1, which reads all three
+ * forms of an HTTP-date (RFC 9110 5.6.7). False if it is none. */
+WW_MUST bool ww_http_date(ww_str s, int64_t *out_seconds);
+
 /* What a cookie's or token's value says that anybody can read without its key. */
 struct ww_readable {
     ww_str json;      /* in the arena */

@@ -133,7 +133,7 @@ static bool is_delimiter(char c)
            (u >= 0x5b && u <= 0x60) || (u >= 0x7b && u <= 0x7e);
 }
 
-static bool cookie_date(ww_str s, int64_t *out_seconds)
+bool ww_http_date(ww_str s, int64_t *out_seconds)
 {
     struct date d = { 0 };
 
@@ -203,7 +203,7 @@ static struct attributes read_attributes(ww_str rest)
         } else if (ww_str_eq_nocase(name, WW_STR("Max-Age"))) {
             a.has_max_age = max_age(value, &a.positive) || a.has_max_age;
         } else if (ww_str_eq_nocase(name, WW_STR("Expires"))) {
-            a.has_expires = cookie_date(value, &a.expires) || a.has_expires;
+            a.has_expires = ww_http_date(value, &a.expires) || a.has_expires;
         }
     }
     return a;

@@ -294,6 +294,7 @@ void ww_look(struct model *m, const struct ww_exchange *x, struct look *out)
                                     WW_STR("bearer"));
     if (x->status != 0 && !ww_str_eq(x->method, WW_STR("HEAD")))
         l.view = ww_view_of(&m->normal, &x->response_fields, &x->response_body, l.complete);
+    l.counts = l.kind == LOOK_READ && x->status / 100 == 2 ? ww_look_fields(m, x) : WW_NONE;
     if (l.kind == LOOK_WRITE) {
         ww_carry_request(m, x, &l);
         l.shape = ww_shape_of(m, x, &l);

@@ -22,6 +22,9 @@ void ww_carry_request(struct model *m, const struct ww_exchange *x, struct look 
 void ww_carry_answer(struct model *m, const struct ww_exchange *x, struct look *l);
 uint32_t ww_shape_of(struct model *m, const struct ww_exchange *x, const struct look *l);
 
+/* The view of the response fields that count, as numbers at "/field ETag"; or WW_NONE. */
+uint32_t ww_look_fields(struct model *m, const struct ww_exchange *x);
+
 /* What the request brings along of what was given out before, and what the answer gives out.
  * They need l->view and l->first_word; it is the newest step. */
 void ww_look_handles(struct model *m, const struct ww_exchange *x, const struct look *l);

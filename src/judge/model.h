@@ -55,6 +55,7 @@ struct look {
     uint32_t
         credential; /* Authorization and explicit session ids, without cookies; or WW_NONE */
     uint32_t view;  /* of the response, or WW_NONE */
+    uint32_t counts; /* view of the response fields that are numbers, or WW_NONE */
     uint32_t shape; /* of a write's answer: success and refusal differ in it */
     size_t carried, carrieds; /* in struct model */
     size_t sent, sents;
@@ -137,6 +138,9 @@ bool ww_speaks(const struct model *m, size_t step);
 
 /* A read whose view can be compared. */
 bool ww_readable(const struct model *m, size_t step);
+
+/* The number at this path of what the step shows, in its body or its fields; false: none. */
+bool ww_shows_number(const struct model *m, size_t step, uint32_t path, double *out);
 
 /* A change whose time meets the interval, and for which `counts` is true. With more changes
  * there than are looked at the answer is true: unknown beats wrong. */

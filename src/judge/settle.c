@@ -22,6 +22,14 @@ bool ww_readable(const struct model *m, size_t step)
            m->look[step].view != WW_NONE && m->v.step[step].status / 100 == 2;
 }
 
+bool ww_shows_number(const struct model *m, size_t step, uint32_t path, double *out)
+{
+    const struct look *l = &m->look[step];
+
+    return ww_view_number(&m->normal, l->view, path, out) ||
+           (l->counts != WW_NONE && ww_view_number(&m->normal, l->counts, path, out));
+}
+
 int32_t ww_step_pid(const struct model *m, size_t step)
 {
     size_t w = m->v.step[step].worker;

@@ -33,8 +33,8 @@ struct track {
 
 /* Requests that are equal in all that an application can see. */
 struct reader {
-    struct track track[TRACKS_MAX];
-    size_t tracks;
+    struct track *track;
+    size_t tracks, track_cap; /* tracks: ever begun; the oldest give way */
 };
 
 /* Of one field of one kind of write, in one kind of read. */
@@ -249,6 +249,10 @@ static void follow_new(struct walk *w, struct reader *reader, size_t read)
         }
         if (k < reader->tracks && k < TRACKS_MAX)
             continue;
+        if (reader->tracks < TRACKS_MAX) {
+            reader->track = ww_grow(reader->track, reader->tracks + 1, &reader->track_cap,
+                                    sizeof *reader->track);
+        }
         struct track *t = &reader->track[reader->tracks++ % TRACKS_MAX];
         *t = (struct track){
             .value = leaf.value, .place = leaf.path, .shown = read, .missing = NOWHERE
@@ -343,6 +347,9 @@ static void check(struct model *m)
     for (size_t i = 0; i < w.relations; i++) {
         if (w.relation[i].has_best && !w.relation[i].contradicted)
             claim_relation(m, &w.relation[i]);
+    }
+    for (size_t i = 0; i < w.readers; i++) {
+        free(w.reader[i].track);
     }
     ww_map_release(&w.reader_at);
     ww_map_release(&w.relation_at);

@@ -337,35 +337,48 @@ static void judge_number(struct reads *r, const struct earlier *before,
     struct counter *c = counter_of(r, m->look[step].scope, path);
     double then;
 
-    if (own->step != SIZE_MAX &&
-        ww_view_number(&m->normal, m->look[own->step].view, path, &then)) {
+    if (own->step != SIZE_MAX && ww_shows_number(m, own->step, path, &then)) {
         c->fell_within = c->fell_within || now < then;
         c->grew_within = c->grew_within || now > then;
     }
-    if (before->step != SIZE_MAX &&
-        ww_view_number(&m->normal, m->look[before->step].view, path, &then))
+    if (before->step != SIZE_MAX && ww_shows_number(m, before->step, path, &then))
         count_number(c, before, step, then, now);
+}
+
+/* What the session's read before this one showed, and the same worker's. */
+struct befores {
+    struct earlier session, worker;
+};
+
+static void judge_numbers_of(struct reads *r, const struct befores *b, size_t step,
+                             uint32_t view)
+{
+    const struct normal *n = &r->m->normal;
+    const struct view *v = &n->view[view];
+    size_t numbers = 0;
+    double now;
+
+    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX; i++) {
+        struct leaf l = v->leaf[i];
+        if (n->word[l.path].volatile_key || n->word[l.value].volatile_value ||
+            !ww_view_number(n, view, l.path, &now))
+            continue;
+        numbers++;
+        judge_number(r, &b->session, &b->worker, step, l.path, now);
+    }
 }
 
 /* session: the session's read before this one; worker: the same worker's; or SIZE_MAX. */
 static void judge_numbers(struct reads *r, size_t session, size_t worker, size_t step)
 {
-    const struct normal *n = &r->m->normal;
-    const struct view *v = &n->view[r->m->look[step].view];
-    struct earlier before = earlier(r, session, step), own = earlier(r, worker, step);
-    size_t numbers = 0;
-    double now;
+    const struct look *l = &r->m->look[step];
+    struct befores b = { earlier(r, session, step), earlier(r, worker, step) };
 
-    if (before.step == SIZE_MAX && own.step == SIZE_MAX)
+    if (b.session.step == SIZE_MAX && b.worker.step == SIZE_MAX)
         return;
-    for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX; i++) {
-        struct leaf l = v->leaf[i];
-        if (n->word[l.path].volatile_key || n->word[l.value].volatile_value ||
-            !ww_view_number(n, r->m->look[step].view, l.path, &now))
-            continue;
-        numbers++;
-        judge_number(r, &before, &own, step, l.path, now);
-    }
+    judge_numbers_of(r, &b, step, l->view);
+    if (l->counts != WW_NONE)
+        judge_numbers_of(r, &b, step, l->counts);
 }
 
 /* ---- walking */

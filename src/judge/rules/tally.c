@@ -481,11 +481,11 @@ static void show_number(struct tallies *t, struct series *s, size_t step, double
 typedef void number_cb(struct tallies *t, struct series *s, size_t step, double value);
 
 /* Each number of a view that stands alone at its place: for all, and for its session. */
-static void visit_numbers(struct tallies *t, size_t step, number_cb *visit)
+static void visit_view(struct tallies *t, size_t step, uint32_t view, number_cb *visit)
 {
     const struct model *m = t->m;
     const struct look *l = &m->look[step];
-    const struct view *v = &m->normal.view[l->view];
+    const struct view *v = &m->normal.view[view];
     size_t numbers = 0;
 
     for (uint32_t i = 0; i < v->leaves && numbers < NUMBERS_MAX; i++) {
@@ -493,16 +493,20 @@ static void visit_numbers(struct tallies *t, size_t step, number_cb *visit)
         double value;
         if (!m->normal.word[leaf.value].is_number || m->normal.word[leaf.path].volatile_key ||
             m->normal.word[leaf.value].volatile_value ||
-            !ww_view_number(&m->normal, l->view, leaf.path, &value))
+            !ww_view_number(&m->normal, view, leaf.path, &value))
             continue;
         numbers++;
-        for (int own = 0; own < 2; own++) {
-            struct series *s = series_of(t, own == 0 ? 0 : m->v.step[step].session + 1,
-                                         own == 0 ? l->scope : l->resource, leaf.path);
-            if (s != NULL)
-                visit(t, s, step, value);
-        }
+        visit(t, series_of(t, 0, l->scope, leaf.path), step, value);
+        visit(t, series_of(t, m->v.step[step].session + 1, l->resource, leaf.path), step,
+              value);
     }
+}
+
+static void visit_numbers(struct tallies *t, size_t step, number_cb *visit)
+{
+    visit_view(t, step, t->m->look[step].view, visit);
+    if (t->m->look[step].counts != WW_NONE)
+        visit_view(t, step, t->m->look[step].counts, visit);
 }
 
 static bool may_be_read(const struct model *m, size_t step)
