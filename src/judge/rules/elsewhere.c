@@ -192,6 +192,10 @@ static void on_shown(struct walk *w, struct track *t, size_t read)
         r->contradicted = t->dead = true;
         return;
     }
+    if (ww_is_choice(m, t->value, t->shown, read)) {
+        r->contradicted = t->dead = true;
+        return;
+    }
     r->table.same_kept++;
     if (t->missing != NOWHERE && ww_before(m, t->shown, t->missing) &&
         ww_before(m, t->missing, read) &&

@@ -13,6 +13,11 @@
 #define ODDS_LIKELY  0.1
 #define SUSPECTS_MAX 1024 /* places of one kind that are ranked against each other */
 
+/* Behind a rest that is much longer than any that a number outlived, the clock may have set it
+ * back. */
+#define REST_TIMES    2
+#define REST_SLACK_US 1000000
+
 /* A view that follows the worker; of one route, over all sessions and windows. */
 struct follow {
     double odds; /* that all windows would follow the worker by chance */
@@ -30,6 +35,8 @@ struct counter {
     struct ww_table table; /* lost: fell */
     bool fell_within;      /* a worker's own series fell */
     bool grew_within;
+    int64_t rest;         /* the longest between two readings of which the later was no lower */
+    int64_t fall;         /* the shortest between two of which it was */
     size_t before, after; /* a fall */
     uint32_t path;
     double from, to;
@@ -291,7 +298,7 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
             r->counter =
                 ww_grow(r->counter, r->counters + 1, &r->counter_cap, sizeof *r->counter);
         }
-        r->counter[r->counters++] = (struct counter){ .path = path };
+        r->counter[r->counters++] = (struct counter){ .path = path, .fall = INT64_MAX };
     }
     return &r->counter[i];
 }
@@ -300,6 +307,7 @@ static struct counter *counter_of(struct reads *r, uint32_t scope, uint32_t path
 struct earlier {
     size_t step; /* SIZE_MAX: there is none, or something changed meanwhile */
     enum ww_crossing how;
+    int64_t rest; /* between them */
 };
 
 static struct earlier earlier(const struct reads *r, size_t step, size_t now)
@@ -308,8 +316,9 @@ static struct earlier earlier(const struct reads *r, size_t step, size_t now)
 
     if (step == SIZE_MAX ||
         ww_any_change(r->m, v->step[step].started_us, v->step[now].ended_us))
-        return (struct earlier){ SIZE_MAX, CROSS_NEITHER };
-    return (struct earlier){ step, ww_crossing(&r->cross, r->m, step, now) };
+        return (struct earlier){ SIZE_MAX, CROSS_NEITHER, 0 };
+    return (struct earlier){ step, ww_crossing(&r->cross, r->m, step, now),
+                             v->step[now].started_us - v->step[step].ended_us };
 }
 
 static void count_number(struct counter *c, const struct earlier *e, size_t step, double then,
@@ -321,6 +330,10 @@ static void count_number(struct counter *c, const struct earlier *e, size_t step
     c->table.same_lost += e->how == CROSS_SAME && fell;
     c->table.changed_kept += e->how == CROSS_CHANGED && !fell;
     c->table.changed_lost += e->how == CROSS_CHANGED && fell;
+    if (!fell && e->rest > c->rest)
+        c->rest = e->rest;
+    if (fell && e->rest < c->fall)
+        c->fall = e->rest;
     if (e->how == CROSS_CHANGED && fell && !c->seen) {
         c->seen = true;
         c->before = e->step;
@@ -528,6 +541,8 @@ static void claim_counter(struct model *m, const struct counter *n, double odds)
                        .occurrences = n->table.changed_lost,
                        .telling = 2 };
 
+    if (n->fall > REST_TIMES * n->rest + REST_SLACK_US)
+        c.grade = WW_POSSIBLE;
     c.message = ww_arena_printf(
         &m->arena,
         WW_STRF " shows %.15g (" WW_STRF

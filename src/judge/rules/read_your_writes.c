@@ -20,6 +20,7 @@ struct watch {
     enum leg from; /* what kind of step that is */
     bool before;   /* the writer's worker showed it in a read */
     bool pending;
+    bool lost;    /* `loss` is of a read, pending or not */
     bool excused; /* the pending loss counts only if the writer's worker shows it again */
     struct loss loss;
     struct sightings seen;
@@ -395,21 +396,31 @@ static bool came_back(struct walk *w, const struct fact *f, const struct watch *
                               w->m->v.step[read].ended_us, could_restore, &x);
 }
 
+/* The losing worker shows it later, and nothing was changed since. */
+static bool catches_up(const struct model *m, const struct watch *watch, size_t read)
+{
+    const struct ww_step *v = m->v.step;
+
+    return watch->lost && v[read].worker == v[watch->loss.lost].worker &&
+           !ww_any_change(m, v[watch->loss.lost].started_us, v[read].ended_us);
+}
+
 static void judge_shown(struct walk *w, struct fact *f, struct watch *watch, size_t read)
 {
     struct model *m = w->m;
     struct ww_table *t = &tally_of(w, watch)->table;
     enum ww_crossing how = ww_crossing(&w->cross, m, watch->kept, read);
 
+    if (catches_up(m, watch, read))
+        w->relation[watch->relation].caught_up = true;
     if (watch->pending) {
-        size_t lost = watch->loss.lost;
-        bool quiet = !ww_any_change(m, m->v.step[lost].started_us, m->v.step[read].ended_us);
         bool back = m->v.step[read].worker == m->v.step[f->write].worker &&
                     !came_back(w, f, watch, read);
         watch->loss.again = back && watch->loss.before;
         watch->loss.late = back && !watch->loss.before;
-        if (m->v.step[read].worker == m->v.step[lost].worker && quiet)
-            watch->loss.caught_up = true;
+        watch->loss.caught_up = catches_up(m, watch, read);
+        watch->loss.choice =
+            watch->loss.again && ww_is_choice(m, f->what.value, watch->loss.kept, read);
         if (watch->loss.late)
             watch->loss.kept = read;
         flush(w, watch);
@@ -482,7 +493,7 @@ static void judge_missing(struct walk *w, struct fact *f, struct watch *watch, s
         watch->useless = true;
         return;
     }
-    watch->pending = true;
+    watch->pending = watch->lost = true;
     watch->excused = excused;
     watch->loss = (struct loss){ .write = f->write,
                                  .kept = watch->kept,
@@ -600,7 +611,11 @@ static void check(struct model *m)
         }
     }
     for (size_t i = 0; i < w->relations; i++) {
-        ww_relation_claim(m, &w->relation[i]);
+        struct relation *r = &w->relation[i];
+        for (enum leg from = FROM_WRITE; from <= FROM_READ; from++) {
+            r->tally[from].best.caught_up |= r->caught_up;
+        }
+        ww_relation_claim(m, r);
     }
     ww_map_release(&w->relation_at);
     ww_map_release(&w->harmless);

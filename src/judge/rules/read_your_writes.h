@@ -15,6 +15,7 @@ struct loss {
     bool named;               /* the read has the member in which that cookie holds it */
     bool caught_up;           /* the losing worker shows it later, with no change between */
     bool as_before;           /* the losing read shows what stood there before the write */
+    bool choice;              /* of many: it stands among others now (ww_is_choice) */
     bool doubtful;            /* other clients wrote what is not known to be harmless */
 };
 
@@ -56,6 +57,7 @@ struct relation {
     double home_odds;      /* that by chance only the writers' workers show the values */
     uint64_t homebound; /* values that came and went, and that only the writer's worker shows */
     bool abroad;        /* another worker showed a value, or the writer's did not */
+    bool caught_up;     /* a losing worker showed it later by itself */
     struct loss home;   /* an example of it */
 };
 

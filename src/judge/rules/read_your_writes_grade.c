@@ -35,7 +35,7 @@ static bool is_certain(const struct model *m, const struct relation *r, enum leg
 {
     const struct tally *t = &r->tally[from];
     const struct loss *l = &t->best;
-    bool kept = t->table.same_kept > 0 || (from == FROM_WRITE && r->grew > 0);
+    bool kept = !l->choice && (t->table.same_kept > 0 || (from == FROM_WRITE && r->grew > 0));
 
     if ((l->mirrored && m->reset[l->lost] == WW_CONFIRMED) ||
         (kept && (l->before || l->payload)))
@@ -58,8 +58,10 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
     const struct tally *t = &r->tally[from];
     const struct loss *l = &t->best;
 
-    if (l->again && !l->caught_up)
+    if (l->again && !l->caught_up && !l->choice)
         return grade_again(r, l);
+    if (l->choice && ww_table_odds(&t->table) > ODDS_LIKELY)
+        return WW_POSSIBLE;
     if (l->named && t->table.changed_lost >= NAMED_LIKELY && t->table.changed_kept == 0 &&
         !has_control(m, r, from))
         return WW_LIKELY;
@@ -69,7 +71,8 @@ static enum ww_grade grade_of(const struct model *m, const struct relation *r, e
         return WW_POSSIBLE;
     if (l->caught_up)
         return l->before ? WW_LIKELY : WW_POSSIBLE;
-    /* Another worker kept it, and no worker was asked twice: a letter is gone once it is read. */
+    /* Another worker kept it, and no worker was asked twice: a letter is gone once it is read.
+     */
     if (from == FROM_READ && t->table.same_kept == 0 && both(r).changed_kept > 0)
         return WW_POSSIBLE;
     /* Others show such values, too: whether they do must at least follow the worker. */

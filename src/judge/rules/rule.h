@@ -45,4 +45,8 @@ enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, s
 /* One-sided Fisher: how probable so lopsided a table is by chance. */
 double ww_table_odds(const struct ww_table *t);
 
+/* The list in which the later read shows the value has other elements than it had in the
+ * earlier one of the same worker, and nothing was changed between: it is a choice of many. */
+bool ww_is_choice(const struct model *m, uint32_t value, size_t before, size_t now);
+
 #endif

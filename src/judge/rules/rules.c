@@ -51,6 +51,27 @@ enum ww_crossing ww_crossing(const struct crossings *c, const struct model *m, s
     return at_a >= c->run[at_b] ? CROSS_SAME : CROSS_NEITHER;
 }
 
+bool ww_is_choice(const struct model *m, uint32_t value, size_t before, size_t now)
+{
+    const struct normal *n = &m->normal;
+    const struct look *x = &m->look[before], *y = &m->look[now];
+    uint32_t place = y->view == WW_NONE ? WW_NONE : ww_view_place(n, y->view, value);
+
+    if (place == WW_NONE || x->view == WW_NONE || x->view == y->view ||
+        n->view[y->view].kind != VIEW_JSON ||
+        m->v.step[before].worker != m->v.step[now].worker ||
+        ww_any_change(m, m->v.step[before].started_us, m->v.step[now].ended_us))
+        return false;
+    const struct view *a = &n->view[x->view], *b = &n->view[y->view];
+    uint32_t i = ww_view_first(n, x->view, place), k = ww_view_first(n, y->view, place);
+    for (; i < a->leaves && k < b->leaves && a->leaf[i].path == place; i++, k++) {
+        if (a->leaf[i].value != b->leaf[k].value)
+            return true; /* or another place's */
+    }
+    return (k < b->leaves && b->leaf[k].path == place) ||
+           (i < a->leaves && a->leaf[i].path == place);
+}
+
 static double log_choose(double n, double k)
 {
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1);

@@ -46,6 +46,10 @@ struct state {
     uint64_t granters; /* workers that granted it, as bits, since the last log-in */
 };
 
+/* Allowed again behind a much longer rest than that in which it was refused: a quota ends. */
+#define REST_TIMES    2
+#define REST_SLACK_US 1000000
+
 #define NO_STATE ((struct state){ NOWHERE, NOWHERE, NOWHERE, 0, 0, 0, NOWHERE, 0 })
 
 struct flips {
@@ -206,6 +210,15 @@ static void flush(struct flips *f, struct state *s)
     s->relation = NOWHERE;
 }
 
+static bool may_be_renewed(const struct model *m, const struct state *s, size_t step)
+{
+    const struct ww_step *v = m->v.step;
+    int64_t until = v[s->refused].started_us - v[s->granted].ended_us;
+
+    return v[s->refused].status == 403 &&
+           v[step].started_us - v[s->refused].ended_us > REST_TIMES * until + REST_SLACK_US;
+}
+
 /* A refusal lies behind: does the grant contradict it? */
 static void granted_after(struct flips *f, struct state *s, size_t step)
 {
@@ -219,6 +232,8 @@ static void granted_after(struct flips *f, struct state *s, size_t step)
             pending->doubtful = true;
             return;
         }
+        if (may_be_renewed(m, s, step))
+            return;
         bool calm = is_calm(m, s->granted, step, absent);
         pending->table.changed_lost++;
         keep_best(pending, (struct flip){ s->granted, s->refused, step,
