@@ -61,7 +61,7 @@ static const char *const id_cookie[] = { "connect.sid", "PHPSESSID", "JSESSIONID
                                          "ASP.NET_SessionId" };
 
 static const char *const idle_field[] = {
-    "cookie", "user-agent", "connection", "keep-alive", "content-length", "content-type", "host", "date",
+    "cookie", "user-agent", "connection", "keep-alive", "content-length", "content-type", "date",
     "x-request-id", "x-correlation-id", "traceparent", "tracestate", "baggage", "b3", "via", "forwarded",
     "x-real-ip", "x-amzn-trace-id", "idempotency-key", "if-none-match", "if-modified-since",
     "cache-control", "pragma", "postman-token", "referer", "origin", "accept-encoding", "te", "expect",
