@@ -510,9 +510,9 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
     count_pairs(m, &pairs, &ordered);
     if (m->v.skipped > 0 && m->v.skipped == m->v.steps)
         return WW_STR("every exchange is skipped by the configuration");
-    if (reached == 0)
+    if (reached == 0 && m->v.run.lost == 0)
         return WW_STR("no request reached a worker");
-    if (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0) {
+    if (reached > 0 && (m->v.coverage < j->cfg.min_attributed || m->v.workers == 0)) {
         return ww_arena_printf(&m->arena, "the worker of only %.1f%% of the exchanges is known",
                                m->v.coverage * 100);
     }
@@ -533,7 +533,7 @@ static ww_str why_inconclusive(struct ww_judge *j, uint64_t reached)
         return ww_arena_printf(
             &m->arena,
             "%zu workers ran and no session went from one to another: nothing "
-            "was put to the test (--schedule scatter does it every time)",
+            "was put to the test; longer sessions, or more of them, would do it",
             beside);
     }
     return (ww_str){ 0 };

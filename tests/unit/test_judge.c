@@ -664,6 +664,19 @@ static void lost_exchanges_are_inconclusive(void **unused)
     ww_judge_free(s.judge);
 }
 
+static void a_recording_that_lost_all_blames_the_recording(void **unused)
+{
+    struct ww_run run = { .lost = 3 };
+    struct ww_judge_config cfg = { .fail_on = WW_FAIL_ON_LIKELY, .min_attributed = 0.9 };
+    struct ww_judge *j = ww_judge_new(&cfg);
+
+    ww_judge_run(j, &run);
+    const struct ww_verdict *v = ww_judge_finish(j);
+    assert_int_equal(v->value, WW_INCONCLUSIVE);
+    assert_non_null(strstr(v->why.ptr, "3 exchanges could not be recorded"));
+    ww_judge_free(j);
+}
+
 static void tokens_and_values_agree(void **unused)
 {
     enum ww_fail_on f;
@@ -684,6 +697,7 @@ int main(void)
         cmocka_unit_test(shared_key_and_list_pass_with_splits_counted),
         cmocka_unit_test(an_empty_trace_is_inconclusive),
         cmocka_unit_test(lost_exchanges_are_inconclusive),
+        cmocka_unit_test(a_recording_that_lost_all_blames_the_recording),
         cmocka_unit_test(tokens_and_values_agree),
         cmocka_unit_test(workers_that_share_their_state_are_never_blamed),
         cmocka_unit_test(workers_that_keep_their_own_state_are_found_out),
