@@ -227,6 +227,9 @@ struct ww_judge_config {
     struct ww_sessions_config sessions;
     const struct ww_user_rule *rule; /* checked (ww_user_rule_check); borrowed by the judge */
     size_t rules;
+    /* 0: no limit. Else, once so many different words have come, further bodies are not compared:
+     * what is kept of them could be many times what they are. */
+    size_t max_words;
 };
 
 struct ww_judge;

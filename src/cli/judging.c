@@ -13,6 +13,10 @@
 #include <sys/resource.h>
 #include <time.h>
 
+/* Different words in the bodies of a window. An application has a few for each exchange;
+ * a client that makes up new ones gets no further. About 320 bytes each. */
+#define WORDS_MAX 500000
+
 /* At most a twentieth of one processor; and not so often that each exchange is judged alone. */
 #define REST_FACTOR 20
 #define REST_MIN_US 250000
@@ -329,7 +333,10 @@ static int64_t oldest_of(const struct window *w)
 
 static void judge(struct judging *j, const struct ww_worker *worker, size_t workers)
 {
-    struct ww_judge *judge = ww_judge_new(&j->cfg.judge);
+    struct ww_judge_config cfg = j->cfg.judge;
+
+    cfg.max_words = WORDS_MAX;
+    struct ww_judge *judge = ww_judge_new(&cfg);
 
     feed(j, worker, workers, judge);
     compare(j, ww_judge_finish(judge));

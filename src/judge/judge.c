@@ -28,6 +28,7 @@ struct ww_judge *ww_judge_new(const struct ww_judge_config *cfg)
     ww_arena_init(&j->m.arena, SIZE_MAX);
     j->m.keys = ww_sessions_new(&cfg->sessions);
     ww_normal_init(&j->m.normal, ww_sessions_smell(j->m.keys));
+    j->m.normal.max_words = cfg->max_words;
     ww_buf_init(&j->m.scratch, WW_SCRATCH_MAX);
     ww_map_init(&j->m.field);
     ww_rulebook_init(&j->m.rulebook, cfg->rule, cfg->rules);

@@ -363,6 +363,8 @@ uint32_t ww_view_of(struct normal *n, const struct ww_fields *fields,
     size_t *known = ww_map_find(&n->view_at, ww_str_n(key, sizeof key));
     if (known != NULL)
         return (uint32_t)*known;
+    if (n->max_words > 0 && n->words >= n->max_words)
+        return WW_NONE;
 
     struct ww_buf decoded;
     ww_str text = body->bytes;

@@ -48,6 +48,7 @@ struct normal {
     struct ww_arena arena;
     const struct ww_smell *smell; /* borrowed */
     bool probing;                 /* the user has probes */
+    size_t max_words;             /* 0: any number; beyond it no new body is taken apart */
     struct ww_map word_at;
     struct word *word;
     size_t words, word_cap;

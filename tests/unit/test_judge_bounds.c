@@ -149,6 +149,36 @@ static void tokens_that_are_used_once(void **state)
     ends_in_time(b);
 }
 
+static bool finds_a_loss(size_t max_words)
+{
+    struct ww_judge_config cfg = { .max_words = max_words };
+    struct bounds b = { .judge = ww_judge_new(&cfg) };
+    struct ww_exchange *x = exchange(&b, 1, "GET", "/words");
+    struct ww_buf words;
+
+    ww_buf_init(&words, 1 << 16);
+    for (int i = 0; i < 200; i++) {
+        ww_buf_printf(&words, "new%d ", i);
+    }
+    answer(&b, x, "text/plain", ww_arena_dup(&x->arena, ww_buf_str(&words)));
+    ww_buf_release(&words);
+    for (int i = 0; i < 12; i++) {
+        x = exchange(&b, 1 + i % 2, "GET", "/list");
+        answer(&b, x, "application/json",
+               i % 2 == 0 ? WW_STR("{\"items\":[\"lamp\"]}") : WW_STR("{\"items\":[]}"));
+    }
+    bool found = ww_judge_finish(b.judge)->findings > 0;
+    ww_judge_free(b.judge);
+    return found;
+}
+
+static void bodies_beyond_the_words_are_not_compared(void **state)
+{
+    assert_true(finds_a_loss(0));
+    assert_true(finds_a_loss(100000));
+    assert_false(finds_a_loss(200));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_word_of_ampersands, begin, end),
         cmocka_unit_test_setup_teardown(thousands_of_signers, begin, end),
         cmocka_unit_test_setup_teardown(tokens_that_are_used_once, begin, end),
+        cmocka_unit_test(bodies_beyond_the_words_are_not_compared),
     };
 
     return cmocka_run_group_tests_name("judge_bounds", tests, NULL, NULL);
