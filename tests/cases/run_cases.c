@@ -1,6 +1,6 @@
 /* tests: runs .case files through the judge and prints TAP; the grammar is in README.md here.
  */
-#include "case_rule.h"
+#include "case_run.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -8,51 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WORKERS_MAX  16
-#define JARS_MAX     64
-#define COOKIES_MAX  8
-#define TOKENS_MAX   24
-#define FINDINGS_MAX 32
-#define STEP_US      10000
-#define LONG_US      1000000
-#define EPOCH_US     (1700000000 * (int64_t)1000000)
-
-struct cookie {
-    char name[64];
-    char value[64];
-};
-
-/* A client with its cookies, as a browser or requests.Session keeps them. */
-struct jar {
-    char name[32];
-    struct cookie cookie[COOKIES_MAX];
-    size_t cookies;
-    char token[64]; /* the last that an answer gave out */
-};
-
-struct run {
-    struct ww_judge *judge;
-    struct ww_judge_config cfg;
-    struct ww_worker worker[WORKERS_MAX];
-    size_t workers;
-    struct jar jar[JARS_MAX];
-    size_t jars;
-    bool shared_key;
-    bool sticky;
-    bool multipart; /* what follows in this request are parts */
-    int64_t now_us, last_start_us;
-    uint64_t id;
-    struct ww_exchange **exchange;
-    size_t exchanges, cap;
-    const struct ww_verdict *verdict;
-    struct case_rules rules;
-    bool matched[FINDINGS_MAX];
-    char why[512]; /* the first failure */
-};
-
-static void fail(struct run *r, const char *fmt, ...) WW_FMT(2, 3);
-
-static void fail(struct run *r, const char *fmt, ...)
+void case_fail(struct run *r, const char *fmt, ...)
 {
     va_list ap;
 
@@ -93,7 +49,7 @@ static size_t split(char *line, char **token)
     return n;
 }
 
-static const char *after(const char *token, const char *prefix)
+const char *case_after(const char *token, const char *prefix)
 {
     size_t len = strlen(prefix);
 
@@ -153,7 +109,7 @@ static void add_field(struct ww_exchange *x, struct ww_fields *f, const char *na
 }
 
 /* What has blanks in it stands in quotes. */
-static ww_str unquoted(const char *text)
+ww_str case_unquoted(const char *text)
 {
     size_t len = strlen(text);
 
@@ -161,19 +117,9 @@ static ww_str unquoted(const char *text)
                                                               : ww_str_c(text);
 }
 
-static bool masks(const struct ww_finding *f, ww_str text)
-{
-    for (size_t i = 0; i < f->maskeds; i++) {
-        if (ww_str_find(f->masked[i], text) >= 0)
-            return true;
-    }
-    return false;
-}
-
-/* "Name:Value" */
 static void add_header(struct ww_exchange *x, struct ww_fields *f, const char *text)
 {
-    ww_str rest = unquoted(text), name;
+    ww_str rest = case_unquoted(text), name;
 
     if (ww_str_cut(&rest, ':', &name)) {
         ww_fields_add(f, &x->arena, ww_arena_dup(&x->arena, name),
@@ -308,14 +254,14 @@ static void request_word(struct run *r, const struct jar *j, struct ww_exchange 
 {
     const char *v;
 
-    if ((v = after(t, "auth=")) != NULL) {
+    if ((v = case_after(t, "auth=")) != NULL) {
         add_field(x, &x->request_fields, "Authorization",
                   ww_arena_printf(&x->arena, "Basic mac:%s", v));
-    } else if ((v = after(t, "bearer=")) != NULL) {
+    } else if ((v = case_after(t, "bearer=")) != NULL) {
         bearer(x, j, v);
-    } else if ((v = after(t, "header=")) != NULL) {
+    } else if ((v = case_after(t, "header=")) != NULL) {
         add_header(x, &x->request_fields, v);
-    } else if ((v = after(t, "client=")) != NULL) {
+    } else if ((v = case_after(t, "client=")) != NULL) {
         x->client = ww_arena_dup(&x->arena, ww_str_c(v));
     } else if (strcmp(t, "nocookie") == 0) {
         *with_cookies = false;
@@ -334,21 +280,21 @@ static void response_word(struct run *r, struct jar *j, struct ww_exchange *x, c
 {
     const char *v;
 
-    if ((v = after(t, "set=")) != NULL) {
+    if ((v = case_after(t, "set=")) != NULL) {
         set_cookie(r, j, x, v);
-    } else if ((v = after(t, "token=")) != NULL) {
+    } else if ((v = case_after(t, "token=")) != NULL) {
         give_token(r, j, x, v);
-    } else if ((v = after(t, "clear=")) != NULL) {
+    } else if ((v = case_after(t, "clear=")) != NULL) {
         jar_put(j, v, "");
         add_field(x, &x->response_fields, "Set-Cookie",
                   ww_arena_printf(&x->arena, "%s=; Max-Age=0; Path=/", v));
-    } else if ((v = after(t, "location=")) != NULL) {
+    } else if ((v = case_after(t, "location=")) != NULL) {
         add_field(x, &x->response_fields, "Location", ww_str_c(v));
-    } else if ((v = after(t, "type=")) != NULL) {
+    } else if ((v = case_after(t, "type=")) != NULL) {
         add_field(x, &x->response_fields, "Content-Type", ww_str_c(v));
-    } else if ((v = after(t, "header=")) != NULL) {
+    } else if ((v = case_after(t, "header=")) != NULL) {
         add_header(x, &x->response_fields, v);
-    } else if ((v = after(t, "end=")) != NULL) {
+    } else if ((v = case_after(t, "end=")) != NULL) {
         x->end = ww_end_find(ww_str_c(v));
         assert(x->end != WW_ENDS);
     } else if (strcmp(t, "cut") == 0) {
@@ -421,138 +367,6 @@ static void exchange(struct run *r, char **t, size_t n)
     r->exchange[r->exchanges++] = x;
 }
 
-/* ---- expectations */
-
-static void judge_now(struct run *r)
-{
-    struct ww_run about = { .started_us = EPOCH_US };
-
-    snprintf(about.schedule, sizeof about.schedule, "%s", r->sticky ? "sticky" : "natural");
-    if (r->verdict != NULL)
-        return;
-    r->cfg.rule = r->rules.rule;
-    r->cfg.rules = r->rules.rules;
-    r->judge = ww_judge_new(&r->cfg);
-    ww_judge_run(r->judge, &about);
-    for (size_t i = 0; i < r->workers; i++) {
-        ww_judge_worker(r->judge, &r->worker[i]);
-    }
-    for (size_t i = 0; i < r->exchanges; i++) {
-        ww_judge_exchange(r->judge, r->exchange[i]);
-    }
-    r->verdict = ww_judge_finish(r->judge);
-}
-
-static bool workers_are(const struct run *r, const struct ww_finding *f, const char *list)
-{
-    ww_str rest = ww_str_c(list), one;
-    size_t i = 0;
-
-    while (ww_str_cut(&rest, ',', &one)) {
-        if (i == f->workers || r->verdict->worker[f->worker[i]].worker.id.pid !=
-                                   (int32_t)strtol(one.ptr + 1, NULL, 10))
-            return false;
-        i++;
-    }
-    return i == f->workers;
-}
-
-static bool finding_is(const struct run *r, const struct ww_finding *f, const char *word)
-{
-    const char *v;
-    char text[64];
-
-    if ((v = after(word, "rule=")) != NULL)
-        return strcmp(v, ww_guarantee_token(f->guarantee)) == 0;
-    if ((v = after(word, "grade=")) != NULL)
-        return strcmp(v, ww_grade_token(f->grade)) == 0;
-    if ((v = after(word, "cause=")) != NULL)
-        return strcmp(v, ww_cause_token(f->cause)) == 0;
-    if ((v = after(word, "resource=")) != NULL)
-        return ww_str_eq(f->resource, ww_str_c(v));
-    if ((v = after(word, "route=")) != NULL)
-        return ww_str_eq(f->route, ww_str_c(v));
-    if ((v = after(word, "place=")) != NULL)
-        return ww_str_eq(f->place, unquoted(v));
-    if ((v = after(word, "says=")) != NULL)
-        return ww_str_find(f->message, unquoted(v)) >= 0;
-    if ((v = after(word, "masked=")) != NULL)
-        return masks(f, unquoted(v));
-    if ((v = after(word, "policy=")) != NULL)
-        return ww_str_find(f->policy, unquoted(v)) >= 0;
-    if ((v = after(word, "workers=")) != NULL)
-        return workers_are(r, f, v);
-    if ((v = after(word, "times=")) != NULL)
-        return f->occurrences == strtoul(v, NULL, 10);
-    if ((v = after(word, "table=")) != NULL) {
-        snprintf(text, sizeof text, "%u/%u/%u/%u", (unsigned)f->table.changed_kept,
-                 (unsigned)f->table.changed_lost, (unsigned)f->table.same_kept,
-                 (unsigned)f->table.same_lost);
-        return strcmp(v, text) == 0;
-    }
-    return false;
-}
-
-static void describe(struct run *r)
-{
-    const struct ww_verdict *v = r->verdict;
-
-    printf("#   verdict %s: " WW_STRF "; %zu sessions, %zu splits\n",
-           ww_verdict_token(v->value), WW_STRV(v->why), v->sessions, v->splits);
-    for (size_t i = 0; i < v->findings; i++) {
-        const struct ww_finding *f = &v->finding[i];
-        printf("#   %s %s %s " WW_STRF ": " WW_STRF " (%u/%u/%u/%u, %u times)\n",
-               ww_guarantee_token(f->guarantee), ww_grade_token(f->grade),
-               ww_cause_token(f->cause), WW_STRV(f->resource), WW_STRV(f->message),
-               (unsigned)f->table.changed_kept, (unsigned)f->table.changed_lost,
-               (unsigned)f->table.same_kept, (unsigned)f->table.same_lost,
-               (unsigned)f->occurrences);
-    }
-}
-
-static void expect_finding(struct run *r, char **t, size_t n, size_t line)
-{
-    for (size_t i = 0; i < r->verdict->findings && i < FINDINGS_MAX; i++) {
-        size_t k = 0;
-        while (k < n && finding_is(r, &r->verdict->finding[i], t[k])) {
-            k++;
-        }
-        if (k == n) {
-            r->matched[i] = true;
-            return;
-        }
-    }
-    fail(r, "line %zu: no such finding", line);
-}
-
-static void expect(struct run *r, char **t, size_t n, size_t line)
-{
-    const char *v;
-
-    judge_now(r);
-    if (n == 0)
-        return;
-    if ((v = after(t[0], "splits=")) != NULL) {
-        if (r->verdict->splits != strtoul(v, NULL, 10))
-            fail(r, "line %zu: %zu splits", line, r->verdict->splits);
-    } else if ((v = after(t[0], "sessions=")) != NULL) {
-        if (r->verdict->sessions != strtoul(v, NULL, 10))
-            fail(r, "line %zu: %zu sessions", line, r->verdict->sessions);
-    } else if (strcmp(t[0], "nothing-else") == 0) {
-        for (size_t i = 0; i < r->verdict->findings && i < FINDINGS_MAX; i++) {
-            if (!r->matched[i])
-                fail(r, "line %zu: there is another finding", line);
-        }
-    } else if (strcmp(t[0], "finding") == 0) {
-        expect_finding(r, t + 1, n - 1, line);
-    } else {
-        if (strcmp(t[0], ww_verdict_token(r->verdict->value)) != 0)
-            fail(r, "line %zu: the verdict is %s", line, ww_verdict_token(r->verdict->value));
-        if (n > 1)
-            expect_finding(r, t + 1, n - 1, line);
-    }
-}
-
 /* ---- the other lines */
 
 /* restart w11 w21: w21 takes the place of w11, which ends now. */
@@ -572,10 +386,10 @@ static void config(struct run *r, const char *word)
 {
     const char *v;
 
-    if ((v = after(word, "fail-on=")) != NULL) {
+    if ((v = case_after(word, "fail-on=")) != NULL) {
         if (!ww_fail_on_find(ww_str_c(v), &r->cfg.fail_on))
-            fail(r, "no such grade: %s", v);
-    } else if ((v = after(word, "min-attributed=")) != NULL) {
+            case_fail(r, "no such grade: %s", v);
+    } else if ((v = case_after(word, "min-attributed=")) != NULL) {
         r->cfg.min_attributed = strtod(v, NULL);
     }
 }
@@ -586,7 +400,7 @@ static void rule(struct run *r, char **t, size_t n, size_t line)
     struct ww_err err = { 0 };
 
     if (!case_rules_add(&r->rules, t, n, line, &err))
-        fail(r, "line %zu: %s", line, err.text);
+        case_fail(r, "line %zu: %s", line, err.text);
     ww_judge_free(r->judge);
     r->judge = NULL;
     r->verdict = NULL;
@@ -601,7 +415,7 @@ static void line_run(struct run *r, char *text, size_t line)
     if (n == 0)
         return;
     if (strcmp(t[0], "expect") == 0) {
-        expect(r, t + 1, n - 1, line);
+        case_expect(r, t + 1, n - 1, line);
     } else if (strcmp(t[0], "keys") == 0) {
         r->shared_key = n > 1 && strcmp(t[1], "shared") == 0;
     } else if (strcmp(t[0], "config") == 0 && n == 2) {
@@ -619,7 +433,7 @@ static void line_run(struct run *r, char *text, size_t line)
     } else if (n >= 6) {
         exchange(r, t, n);
     } else {
-        fail(r, "line %zu: not understood", line);
+        case_fail(r, "line %zu: not understood", line);
     }
 }
 
@@ -643,7 +457,7 @@ static void text_run(struct run *r, char **line, size_t lines)
     char buffer[4096];
 
     for (size_t i = 0; i < lines; i++) {
-        const char *times = after(line[i], "repeat ");
+        const char *times = case_after(line[i], "repeat ");
         size_t from = i + 1, to = from;
         if (times == NULL) {
             snprintf(buffer, sizeof buffer, "%s", line[i]);
@@ -686,7 +500,7 @@ static bool case_run(const char *path, const char *name, unsigned number)
     r->cfg.fail_on = WW_FAIL_ON_LIKELY;
     r->now_us = EPOCH_US;
     if (f == NULL)
-        fail(r, "cannot be opened");
+        case_fail(r, "cannot be opened");
     while (f != NULL && lines < 1024 && fgets(text, sizeof text, f) != NULL) {
         text[strcspn(text, "\n")] = '\0';
         line[lines++] = ww_xstrdup(text);
@@ -695,15 +509,15 @@ static bool case_run(const char *path, const char *name, unsigned number)
         fclose(f);
     text_run(r, line, lines);
     if (r->verdict == NULL)
-        fail(r, "nothing is expected");
+        case_fail(r, "nothing is expected");
     bool ok = r->why[0] == '\0';
     printf("%s %u - %s\n", ok ? "ok" : "not ok", number, name);
     if (!ok) {
         printf("#   %s\n", r->why);
         if (r->verdict != NULL)
-            describe(r);
+            case_describe(r);
     } else if (getenv("CASE_VERBOSE") != NULL) {
-        describe(r);
+        case_describe(r);
     }
     for (size_t i = 0; i < lines; i++) {
         free(line[i]);

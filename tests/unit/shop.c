@@ -15,12 +15,15 @@ unsigned shop_roll(uint64_t *rng, unsigned n)
 
 size_t shop_ops(void)
 {
-    return shop_things_count + shop_people_count;
+    return shop_things_count + shop_times_count + shop_people_count;
 }
 
 const struct shop_op *shop_op(size_t i)
 {
-    return i < shop_things_count ? &shop_things[i] : &shop_people[i - shop_things_count];
+    if (i < shop_things_count)
+        return &shop_things[i];
+    i -= shop_things_count;
+    return i < shop_times_count ? &shop_times[i] : &shop_people[i - shop_times_count];
 }
 
 bool shop_is_cached(const struct shop *s)

@@ -187,8 +187,8 @@ struct shop_op {
     void (*serve)(struct shop_call *k); /* changes the state, writes the answer */
 };
 
-extern const struct shop_op shop_things[], shop_people[];
-extern const size_t shop_things_count, shop_people_count;
+extern const struct shop_op shop_things[], shop_times[], shop_people[];
+extern const size_t shop_things_count, shop_times_count, shop_people_count;
 
 size_t shop_ops(void);
 const struct shop_op *shop_op(size_t i);

@@ -1,70 +1,13 @@
 /* Sessions: cookie lineage is a tree, then Authorization, then the client; values are opaque.
  */
 #include "session.h"
+#include "session_asks.h"
 
 /* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 /* clang-format on */
-
-#include <malloc.h>
-#include <stdio.h>
-
-struct ask {
-    uint64_t connection;
-    const char *client, *agent, *auth, *cookie, *set, *set2;
-    const char *method, *target, *header, *answer, *type,
-        *body; /* header, answer: "Name: value" */
-    struct ww_payload *payload;
-};
-
-static void add_line(struct ww_exchange *x, struct ww_fields *f, const char *line)
-{
-    const char *colon = line == NULL ? NULL : strchr(line, ':');
-
-    if (colon != NULL)
-        ww_fields_add(f, &x->arena, ww_str_n(line, (size_t)(colon - line)),
-                      ww_str_c(colon + 2));
-}
-
-static size_t session_of(struct ww_sessions *s, struct ask a)
-{
-    struct ww_exchange *x = ww_exchange_new(1 << 16);
-
-    x->connection = a.connection;
-    x->client = ww_str_c(a.client == NULL ? "127.0.0.1" : a.client);
-    x->method = ww_str_c(a.method == NULL ? "GET" : a.method);
-    x->target = ww_str_c(a.target == NULL ? "/" : a.target);
-    x->status = 200;
-    add_line(x, &x->request_fields, a.header);
-    add_line(x, &x->response_fields, a.answer);
-    if (a.body != NULL) {
-        ww_fields_add(&x->response_fields, &x->arena, WW_STR("Content-Type"),
-                      ww_str_c(a.type == NULL ? "application/json" : a.type));
-        x->response_body = (struct ww_body){ ww_str_c(a.body), strlen(a.body) };
-    }
-    if (a.payload != NULL) {
-        x->payload = a.payload;
-        x->payloads = 1;
-    }
-    x->ended_us = 1700000000 * (int64_t)1000000;
-    ww_fields_add(&x->request_fields, &x->arena, WW_STR("user-agent"),
-                  ww_str_c(a.agent == NULL ? "test" : a.agent));
-    if (a.auth != NULL)
-        ww_fields_add(&x->request_fields, &x->arena, WW_STR("Authorization"), ww_str_c(a.auth));
-    if (a.cookie != NULL)
-        ww_fields_add(&x->request_fields, &x->arena, WW_STR("Cookie"), ww_str_c(a.cookie));
-    if (a.set != NULL)
-        ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"), ww_str_c(a.set));
-    if (a.set2 != NULL)
-        ww_fields_add(&x->response_fields, &x->arena, WW_STR("Set-Cookie"), ww_str_c(a.set2));
-    size_t session = ww_sessions_assign(s, x);
-    ww_exchange_free(x);
-    return session;
-}
-
-#define ASK(...) session_of(s, (struct ask){ __VA_ARGS__ })
 
 static int begin(void **state)
 {
@@ -607,79 +550,6 @@ static void patterns_capture_from_target_header_and_cookie(void **state)
     with_carriers(c, 3, use_patterns);
 }
 
-/* ---- bounded */
-
-static struct ww_sessions *bounded(size_t max)
-{
-    struct ww_sessions_config cfg = { .max_sessions = max };
-
-    return ww_sessions_new(&cfg);
-}
-
-static void the_session_that_was_idle_the_longest_is_forgotten(void **state)
-{
-    struct ww_sessions *s = bounded(3);
-    size_t a = ASK(.cookie = "session=mac:a"), b = ASK(.cookie = "session=mac:b");
-    size_t c = ASK(.cookie = "session=mac:c");
-
-    assert_int_equal(ASK(.cookie = "session=mac:a"), a);
-    assert_int_equal(ASK(.cookie = "session=mac:d"), b);
-    assert_int_equal(ww_sessions_key(s, b)->number, 4);
-    assert_int_equal(ASK(.cookie = "session=mac:a"), a);
-    assert_int_equal(ww_sessions_key(s, a)->number, 1);
-    assert_int_equal(ASK(.cookie = "session=mac:b"), c);
-    assert_int_equal(ww_sessions_key(s, c)->number, 5);
-    assert_int_equal(ww_sessions_count(s), 3);
-    ww_sessions_free(s);
-}
-
-static void a_session_that_changes_its_cookie_for_weeks_keeps_the_latest(void **state)
-{
-    struct ww_sessions *s = bounded(10);
-    char cookie[32] = "session=mac:0", set[32];
-    size_t a = ASK(.cookie = cookie);
-
-    for (unsigned i = 1; i < 1000; i++) {
-        snprintf(set, sizeof set, "session=mac:%u", i);
-        assert_int_equal(ASK(.cookie = cookie, .set = set), a);
-        memcpy(cookie, set, sizeof cookie);
-    }
-    assert_int_equal(ASK(.cookie = "session=mac:990"), a);
-    assert_int_not_equal(ASK(.cookie = "session=mac:1"), a);
-    ww_sessions_free(s);
-}
-
-/* What a million strangers leave behind is what a hundred do. */
-static void memory_does_not_grow_with_strangers(void **state)
-{
-    struct ww_sessions *s = bounded(100);
-    size_t before = 0;
-
-    for (unsigned i = 0; i < 20000; i++) {
-        char set[64], agent[32];
-        snprintf(set, sizeof set, "session=mac:%u; Path=/", i);
-        snprintf(agent, sizeof agent, "agent %u", i % 7);
-        assert_true(ASK(.agent = agent, .set = set) < 100);
-        if (i == 5000)
-            before = mallinfo2().uordblks;
-    }
-    assert_true(mallinfo2().uordblks <= before + 4096);
-    ww_sessions_free(s);
-}
-
-/* Whoever holds what everybody holds is forgotten as easily: this takes no time, or hours. */
-static void one_value_for_everybody_is_forgotten_in_any_order(void **state)
-{
-    struct ww_sessions *s = bounded(20000);
-
-    for (unsigned i = 1; i < 60000; i++)
-        ASK(.connection = i, .set = "session=mac:same");
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(ASK(.connection = 59999, .cookie = "session=mac:same"),
-                         ASK(.connection = 59999, .cookie = "session=mac:same"));
-    ww_sessions_free(s);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -719,11 +589,7 @@ int main(void)
         TEST(behind_a_proxy_nobody_is_a_test),
         TEST(configured_carriers_come_first),
         TEST(patterns_capture_from_target_header_and_cookie),
-        TEST(the_session_that_was_idle_the_longest_is_forgotten),
-        TEST(a_session_that_changes_its_cookie_for_weeks_keeps_the_latest),
-        TEST(one_value_for_everybody_is_forgotten_in_any_order),
         TEST(a_name_comes_after_a_session_and_goes_on_with_it),
-        TEST(memory_does_not_grow_with_strangers),
     };
 
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
