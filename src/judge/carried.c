@@ -143,7 +143,8 @@ void ww_carry_request(struct model *m, const struct ww_exchange *x, struct look 
     carry_form(m, l, "query ", ww_query_of(x->target));
 }
 
-/* The path of what a write created: its Location, or its own path and the id in the answer. */
+/* The path of what a write created: its Location; of a PUT its own (RFC 9110 9.3.4: then it is
+ * 201); or its own and the id in the answer. */
 static void carry_place(struct model *m, const struct ww_exchange *x, struct look *l)
 {
     ww_str location = ww_fields_get(&x->response_fields, WW_STR("location"));
@@ -153,6 +154,10 @@ static void carry_place(struct model *m, const struct ww_exchange *x, struct loo
     location = ww_without_origin(location);
     if (x->status != 200 && ww_str_starts(location, WW_STR("/"))) {
         carry(m, l, WW_STR("Location"), ww_word(&m->normal, location), true);
+        return;
+    }
+    if (x->status == 201 && ww_str_eq(x->method, WW_STR("PUT"))) {
+        carry(m, l, WW_STR("path"), l->path, true);
         return;
     }
     if (l->view == WW_NONE || !ww_str_eq(x->method, WW_STR("POST")))
