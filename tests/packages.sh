@@ -13,7 +13,7 @@ PACKAGES_EXAMPLE=(python3 python3-pytest python3-requests python3-flask gunicorn
 # to run all tests. None of these leaves a service running: apache2-bin is the program alone, and
 # unicorn's unit ends at once for want of a configuration. redis-tools has the server's program
 # in it, and no unit.
-PACKAGES_TEST=(python3-uvicorn python3-websockets valgrind sqlite3 wrk curl
+PACKAGES_TEST=(make python3-uvicorn python3-websockets valgrind sqlite3 wrk curl
   python3-gevent python3-eventlet uwsgi-core uwsgi-plugin-python3 puma unicorn nodejs
   apache2-bin libapache2-mod-wsgi-py3 libcap2-bin
   python3-flask-login python3-flaskext.wtf python3-jwt python3-django python3-prometheus-client
