@@ -9,7 +9,7 @@ exec </dev/null
 
 PYTHON=/usr/bin/python3
 RESULTS=build-results
-E2E_SECONDS=600
+E2E_SECONDS=800
 started=$SECONDS
 
 step() {

