@@ -10,6 +10,9 @@
 #define WORKERS_MAX  16
 #define NUMBERS_MAX  64 /* numbers of one view that may be counters */
 #define ODDS_CERTAIN 0.01
+/* A number that means nothing ("rendered in 9 ms") rises as often as it falls: so often in a
+ * row by chance once in sixteen times. */
+#define GROWN_LIKELY 4
 #define ODDS_LIKELY  0.1
 #define SUSPECTS_MAX 1024 /* places of one kind that are ranked against each other */
 
@@ -34,7 +37,8 @@ struct follow {
 struct counter {
     struct ww_table table; /* lost: fell */
     bool fell_within;      /* a worker's own series fell */
-    bool grew_within;
+    bool fell_anyway;      /* the same, whatever was changed meanwhile */
+    uint64_t grown;        /* how often a worker's own series grew */
     int64_t rest;         /* the longest between two readings of which the later was no lower */
     int64_t fall;         /* the shortest between two of which it was */
     size_t before, after; /* a fall */
@@ -352,7 +356,7 @@ static void judge_number(struct reads *r, const struct earlier *before,
 
     if (own->step != SIZE_MAX && ww_shows_number(m, own->step, path, &then)) {
         c->fell_within = c->fell_within || now < then;
-        c->grew_within = c->grew_within || now > then;
+        c->grown += now > then;
     }
     if (before->step != SIZE_MAX && ww_shows_number(m, before->step, path, &then))
         count_number(c, before, step, then, now);
@@ -361,6 +365,7 @@ static void judge_number(struct reads *r, const struct earlier *before,
 /* What the session's read before this one showed, and the same worker's. */
 struct befores {
     struct earlier session, worker;
+    size_t own; /* the same worker's, whatever was changed meanwhile; or SIZE_MAX */
 };
 
 static void judge_numbers_of(struct reads *r, const struct befores *b, size_t step,
@@ -378,6 +383,9 @@ static void judge_numbers_of(struct reads *r, const struct befores *b, size_t st
             continue;
         numbers++;
         judge_number(r, &b->session, &b->worker, step, l.path, now);
+        double then;
+        if (b->own != SIZE_MAX && ww_shows_number(r->m, b->own, l.path, &then) && now < then)
+            counter_of(r, r->m->look[step].scope, l.path)->fell_anyway = true;
     }
 }
 
@@ -385,9 +393,9 @@ static void judge_numbers_of(struct reads *r, const struct befores *b, size_t st
 static void judge_numbers(struct reads *r, size_t session, size_t worker, size_t step)
 {
     const struct look *l = &r->m->look[step];
-    struct befores b = { earlier(r, session, step), earlier(r, worker, step) };
+    struct befores b = { earlier(r, session, step), earlier(r, worker, step), worker };
 
-    if (b.session.step == SIZE_MAX && b.worker.step == SIZE_MAX)
+    if (b.session.step == SIZE_MAX && b.own == SIZE_MAX)
         return;
     judge_numbers_of(r, &b, step, l->view);
     if (l->counts != WW_NONE)
@@ -530,6 +538,14 @@ static void claim_follow(struct model *m, const struct follow *f, double odds)
         ww_claim(m, &c);
 }
 
+/* A field of the answer that counts, or a sample of metrics, is no noise. */
+static bool is_meant(const struct model *m, uint32_t path)
+{
+    ww_str text = ww_word_text(&m->normal, path);
+
+    return ww_str_starts(text, WW_STR("/field ")) || ww_str_starts(text, WW_STR("metric "));
+}
+
 static void claim_counter(struct model *m, const struct counter *n, double odds)
 {
     struct claim c = { .guarantee = WW_MONOTONIC_READS,
@@ -541,7 +557,8 @@ static void claim_counter(struct model *m, const struct counter *n, double odds)
                        .occurrences = n->table.changed_lost,
                        .telling = 2 };
 
-    if (n->fall > REST_TIMES * n->rest + REST_SLACK_US)
+    if (n->fall > REST_TIMES * n->rest + REST_SLACK_US ||
+        ((n->grown < GROWN_LIKELY || n->fell_anyway) && !is_meant(m, n->path)))
         c.grade = WW_POSSIBLE;
     c.message = ww_arena_printf(
         &m->arena,
@@ -563,7 +580,7 @@ static bool may_follow(const struct follow *f)
 
 static bool may_count(const struct counter *n)
 {
-    return n->seen && n->grew_within && !n->fell_within && n->table.same_lost == 0;
+    return n->seen && n->grown > 0 && !n->fell_within && n->table.same_lost == 0;
 }
 
 /*
