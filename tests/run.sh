@@ -64,25 +64,6 @@ run_e2e() {
     -o junit_family=xunit2 --junit-xml="$RESULTS/$name.xml" "$@" || echo "$name" >>"$RESULTS/nonzero"
 }
 
-valgrind_tests() {
-  export WHICHWORKER_TEST_FEWER=50
-  run_meson meson-valgrind build testlog-valgrind --suite unit --timeout-multiplier 10 \
-    --wrapper "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
-}
-
-# Tests from end to end wait most of the time: what computes most of the time goes beside them.
-beside() {
-  "$@" >"$RESULTS/beside.log" 2>&1 &
-  beside_pid=$!
-}
-
-beside_done() {
-  local status=0
-  wait "$beside_pid" || status=$?
-  cat "$RESULTS/beside.log"
-  return "$status"
-}
-
 step "packages"
 rm -rf "$RESULTS" && mkdir -p "$RESULTS"
 must packages packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_EXAMPLE[@]}" "${PACKAGES_TEST[@]}"
@@ -94,22 +75,26 @@ must "build" compile build
 step "unit, wire, case and lint tests"
 run_meson meson build testlog --no-suite e2e
 
-step "end-to-end tests, and the sanitizer build beside them"
+step "end-to-end tests"
+run_e2e e2e build
+
+step "sanitizer build"
 must "configure-asan" configure build-asan -Db_sanitize=address,undefined \
   -Dc_args=-fno-sanitize-recover=undefined
-beside compile build-asan
-run_e2e e2e build
-must "build-asan" beside_done
+must "build-asan" compile build-asan
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16
 export UBSAN_OPTIONS=print_stacktrace=1
 
 step "unit, wire, case and lint tests under the sanitizers"
 run_meson meson-asan build-asan testlog --no-suite e2e --timeout-multiplier 4
 
-step "end-to-end tests under the sanitizers, and unit tests under valgrind beside them"
-beside valgrind_tests
+step "end-to-end tests under the sanitizers"
 WHICHWORKER_SANITIZED=1 run_e2e e2e-asan build-asan -m "not demo"
-must "valgrind" beside_done
+
+step "unit tests under valgrind"
+export WHICHWORKER_TEST_FEWER=50
+run_meson meson-valgrind build testlog-valgrind --suite unit --timeout-multiplier 10 \
+  --wrapper "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
 
 step "done"
 $PYTHON -B tests/summary.py "$RESULTS"
